@@ -1,6 +1,7 @@
 """Language tags: canonical BCP-47 forms, names for people, scripts, and what ``--languages auto`` stands for."""
 
 import langcodes
+from langcodes.tag_parser import LanguageTagError
 
 from xlforget.errors import UsageError
 from xlforget.request import phrasebook
@@ -13,7 +14,7 @@ def canonical(tag: str) -> str:
     """The canonical form of a BCP-47 tag ("EN-us" is "en-US", "eng" is "en"). UsageError: no such language."""
     try:
         standard = langcodes.standardize_tag(tag.strip())
-    except langcodes.LanguageTagError:
+    except LanguageTagError:
         standard = ""
     if not standard or standard == "und" or not langcodes.tag_is_valid(standard):
         raise UsageError(
