@@ -79,13 +79,13 @@ def build_parallel_set(
 
 
 def _word(fact: Fact, lang: str, translators: Sequence[Translator]) -> _Worded:
-    missing = Missing("no translator")
+    missing = Missing("no translator for such a record")
     for translator in translators:
         try:
             return _Worded(fact, lang, translator.name, translator.wordings(fact, lang))
         except Missing as error:
-            # What a person could settle by looking is the better thing to say.
-            missing = error if error.review or not missing.review else missing
+            if error.reason and not missing.review:
+                missing = error
     return _Worded(fact, lang, "", missing=missing)
 
 

@@ -7,12 +7,13 @@ from xlforget.request.fact import Fact
 
 
 class Missing(Exception):
-    """This translator has no wording of the fact in the language. ``reason`` is for people and holds no text of a fact.
+    """This translator has no wording of the fact in the language.
 
+    ``reason`` is for people and holds no text of a fact; none: the record is not of the kind that it translates.
     ``review``: a person could settle it by looking (a name in another script), so the pair is kept for review.
     """
 
-    def __init__(self, reason: str, *, review: bool = False) -> None:
+    def __init__(self, reason: str = "", *, review: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.review = review

@@ -23,5 +23,5 @@ class Given:
         """The given statement of that language. Raises Missing."""
         statement = fact.statements.get(lang)
         if statement is None:
-            raise Missing("no text given in this language")
+            raise Missing("no text given in this language" if fact.statements else "")
         return (Wording(text=statement.text, span=statement.span, role="all"),)

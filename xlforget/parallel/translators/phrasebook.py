@@ -25,7 +25,7 @@ class Phrasebook:
     def wordings(self, fact: Fact, lang: str) -> tuple[Wording, ...]:
         """All templates of the relation, filled: two train, one stops, the others gate. Raises Missing."""
         if fact.structured is None:
-            raise Missing("the record names no relation")
+            raise Missing
         try:
             statements = phrasebook.wordings(fact.structured, lang)
         except phrasebook.MissingWording as error:
