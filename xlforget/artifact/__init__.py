@@ -1,0 +1,1 @@
+"""The model folder and its papers: folder policy, atomic write, audit, signatures, report. No torch here."""

@@ -1,0 +1,221 @@
+"""The two signatures of a model folder, each closed against what its library lets pass.
+
+``model.sig`` is an OpenSSF model signature over every other file, so that anybody's ``model_signing verify key``
+accepts the folder. ``audit.dsse.json`` is an in-toto Statement v1 in a DSSE envelope: the audit, bound to the digests
+of the files that were there when it was signed. Nothing in a payload is read before its signature is good, and the
+trusted key is given by the caller, never taken from the folder.
+"""
+
+import base64
+import binascii
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xlforget.artifact import keys, strict_json
+from xlforget.artifact.folder import digests
+from xlforget.artifact.policy import walk
+from xlforget.errors import IntegrityError
+
+MODEL_SIGNATURE = "model.sig"
+AUDIT_ENVELOPE = "audit.dsse.json"
+AUDIT_TYPE = "urn:xlforget:attestation:unlearning-audit:v1"
+MODEL_TYPE = "https://model_signing/signature/v1.0"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+MAX_BUNDLE = 16 << 20
+# What a signer may have listed as ignored without leaving a file of ours unprotected: no folder of ours holds them.
+HARMLESS_IGNORED = frozenset({MODEL_SIGNATURE, ".git", ".gitignore", ".gitattributes", ".github"})
+
+
+def sign_model(root: Path, private: Path, passphrase: bytes | None = None) -> None:
+    """Write ``model.sig`` over every other file of ``root``."""
+    keys.load_private(private, passphrase)
+    signature = root / MODEL_SIGNATURE
+    config = _oms().signing.Config().use_elliptic_key_signer(private_key=private, password=passphrase)
+    config.set_hashing_config(_hashing()).sign(root, signature)
+    # One spelling, so that not even a space in the signature file can be changed without being noticed.
+    signature.write_bytes(strict_json.canonical(json.loads(signature.read_bytes())))
+
+
+def verify_model(root: Path, public: Path) -> dict[str, str]:
+    """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
+
+    Codes: SIG_MISSING, BUNDLE_FORMAT, WRONG_KEY, BAD_SIGNATURE, PREDICATE_TYPE, POLICY, MISMATCH, and those of the
+    folder policy (symlinks, hidden files, unknown file types).
+    """
+    bundle = _read_canonical(root, MODEL_SIGNATURE)
+    envelope = _bundle_envelope(bundle, keys.fingerprint(public))
+    statement = _open(envelope, public, MODEL_SIGNATURE, MODEL_TYPE)
+    signed = _resources(statement)
+    _compare(signed.keys(), {entry.name for entry in walk(root, own_output=True)} - {MODEL_SIGNATURE})
+    try:
+        verifier = _oms().verifying.Config().use_elliptic_key_verifier(public_key=public)
+        verifier.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+    except Exception as error:  # the library raises whatever its parsers and cryptography raise
+        _name_changed(root, signed)
+        raise IntegrityError("BAD_SIGNATURE", f"{MODEL_SIGNATURE} does not verify", files=[MODEL_SIGNATURE]) from error
+    return signed
+
+
+def sign_audit(
+    root: Path,
+    audit: Mapping[str, Any],
+    subject: Mapping[str, str],
+    private: Path,
+    passphrase: bytes | None = None,
+) -> None:
+    """Write ``audit.dsse.json``: ``audit`` said about the files in ``subject`` (name to SHA-256)."""
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
+
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": subject[name]}} for name in sorted(subject)],
+        "predicateType": AUDIT_TYPE,
+        "predicate": audit,
+    }
+    envelope = Envelope(strict_json.canonical(statement), PAYLOAD_TYPE, {})
+    envelope.sign(CryptoSigner(keys.load_private(private, passphrase)))
+    (root / AUDIT_ENVELOPE).write_bytes(strict_json.canonical(envelope.to_dict()))
+
+
+def verify_audit(root: Path, public: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Check ``audit.dsse.json``; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
+    statement = _open(_read_canonical(root, AUDIT_ENVELOPE), public, AUDIT_ENVELOPE, AUDIT_TYPE)
+    with _format_named(AUDIT_ENVELOPE):
+        subject = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+        if not subject or len(subject) != len(statement["subject"]) or not isinstance(statement["predicate"], dict):
+            raise ValueError
+        return subject, statement["predicate"]
+
+
+def compare_digests(signed: Mapping[str, str], found: Mapping[str, str], what: str) -> None:
+    """Raise IntegrityError MISMATCH naming every file that differs between two lists of digests."""
+    _compare(signed.keys(), found.keys())
+    changed = sorted(name for name in signed if signed[name] != found[name])
+    if changed:
+        raise IntegrityError("MISMATCH", f"{what}: changed {', '.join(changed)}", files=changed)
+
+
+def _oms() -> Any:
+    """The model-signing library: a third of a second to import, so only where it is used; its API is untyped."""
+    import model_signing
+
+    return model_signing
+
+
+def _hashing() -> Any:
+    """SHA-256 of whole files, ignoring nothing but the signature itself: never the library's defaults."""
+    config = _oms().hashing.Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
+    return config.set_ignored_paths(paths=[MODEL_SIGNATURE], ignore_git_paths=False)
+
+
+def _read_canonical(root: Path, name: str) -> dict[str, Any]:
+    path = root / name
+    if path.is_symlink() or not path.is_file():
+        raise IntegrityError("SIG_MISSING", f"{name} is missing", files=[name])
+    document = strict_json.read(path, name, MAX_BUNDLE)
+    if not isinstance(document, dict) or strict_json.canonical(document) != path.read_bytes():
+        raise IntegrityError("BUNDLE_FORMAT", f"{name}: not as xlforget writes it", files=[name])
+    return document
+
+
+def _bundle_envelope(bundle: dict[str, Any], trusted: str) -> dict[str, Any]:
+    """The envelope of a key bundle that holds what xlforget writes and no more; its key hint must be ``trusted``."""
+    with _format_named(MODEL_SIGNATURE):
+        material = bundle["verificationMaterial"]
+        hint, envelope = material["publicKey"]["hint"], bundle["dsseEnvelope"]
+        if not isinstance(hint, str) or not isinstance(envelope, dict):
+            raise ValueError
+        expected = {
+            "mediaType": BUNDLE_TYPE,
+            "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
+            "dsseEnvelope": envelope,
+        }
+        if bundle != expected or envelope["signatures"][0]["keyid"] != "":
+            raise ValueError
+    if hint != trusted:
+        raise _wrong_key(MODEL_SIGNATURE, hint, trusted)
+    return envelope
+
+
+def _open(envelope: dict[str, Any], public: Path, name: str, predicate_type: str) -> dict[str, Any]:
+    """The statement in a DSSE envelope, after its one signature was found good. ``name`` is the file it stands in."""
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import Error
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
+
+    key = SSlibKey.from_crypto(keys.load_public(public))
+    with _format_named(name):
+        payload, signature = _parts(envelope)
+    if signature["keyid"] not in ("", key.keyid):
+        raise _wrong_key(name, signature["keyid"], key.keyid)
+    named = {**envelope, "signatures": [{"sig": signature["sig"], "keyid": key.keyid}]}
+    try:
+        Envelope.from_dict(named).verify([key], 1)
+    except (Error, ValueError) as error:
+        raise IntegrityError("BAD_SIGNATURE", f"{name}: the signature does not fit", files=[name]) from error
+    statement = strict_json.parse(payload, name)
+    if not isinstance(statement, dict) or statement.get("_type") != STATEMENT_TYPE:
+        raise IntegrityError("BUNDLE_FORMAT", f"{name}: not an in-toto statement", files=[name])
+    if statement.get("predicateType") != predicate_type:
+        raise IntegrityError("PREDICATE_TYPE", f"{name}: a statement of another kind", files=[name])
+    return statement
+
+
+def _parts(envelope: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """Payload and the one signature of an envelope; ValueError where anything is missing, added or spelt otherwise."""
+    (signature,) = envelope["signatures"]
+    payload = base64.b64decode(envelope["payload"], validate=True)
+    raw = base64.b64decode(signature["sig"], validate=True)
+    # base64 has several spellings for one value (unused bits of the last letter); only the usual one is taken.
+    same = base64.b64encode(payload).decode() == envelope["payload"]
+    same = same and base64.b64encode(raw).decode() == signature["sig"]
+    known = envelope.keys() == {"payload", "payloadType", "signatures"} and signature.keys() == {"sig", "keyid"}
+    if not same or not known or envelope["payloadType"] != PAYLOAD_TYPE or not isinstance(signature["keyid"], str):
+        raise ValueError
+    return payload, signature
+
+
+def _resources(statement: dict[str, Any]) -> dict[str, str]:
+    """Name to SHA-256 of the files that a model signature covers, if it covers them the way ours does."""
+    with _format_named(MODEL_SIGNATURE):
+        how, listed = statement["predicate"]["serialization"], statement["predicate"]["resources"]
+        plain = how["method"] == "files" and how["hash_type"] == "sha256" and how["allow_symlinks"] is False
+        if not plain or set(how.get("ignore_paths", [])) - HARMLESS_IGNORED:
+            raise IntegrityError("POLICY", f"{MODEL_SIGNATURE} leaves files unprotected", files=[MODEL_SIGNATURE])
+        signed = {entry["name"]: entry["digest"] for entry in listed if entry["algorithm"] == "sha256"}
+        if not signed or len(signed) != len(listed):
+            raise ValueError
+        return signed
+
+
+def _compare(signed: Any, found: Any) -> None:
+    missing, added = sorted(signed - found), sorted(found - signed)
+    if missing or added:
+        parts = [f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("added", added)) if names]
+        raise IntegrityError("MISMATCH", f"not the files that were signed: {'; '.join(parts)}", files=missing + added)
+
+
+def _name_changed(root: Path, signed: Mapping[str, str]) -> None:
+    found = digests(root)
+    found.pop(MODEL_SIGNATURE, None)
+    compare_digests(signed, found, MODEL_SIGNATURE)
+
+
+def _wrong_key(name: str, signed_by: str, trusted: str) -> IntegrityError:
+    what = f"{name} was signed with another key ({signed_by[:16]}) than the trusted one ({trusted[:16]})"
+    return IntegrityError("WRONG_KEY", what, files=[name])
+
+
+@contextlib.contextmanager
+def _format_named(name: str) -> Iterator[None]:
+    """Whatever a malformed document raises while it is taken apart, as BUNDLE_FORMAT."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, binascii.Error) as error:
+        raise IntegrityError("BUNDLE_FORMAT", f"{name}: not as xlforget writes it", files=[name]) from error

@@ -1,0 +1,257 @@
+"""The audit: what was asked, done, measured and not shown. Its JSON (camelCase) is what is signed; HTML is a rendering.
+
+It never holds a fact, a prompt, a user's id or a path: facts appear under random ids, counts and figures only.
+Reading, writing and the JSON Schema of it: ``audit_file``.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from xlforget.measure.verdict import Verdict
+
+Result = Literal["passed", "failed", "nothing memorised"]
+
+SHOWN = (
+    "The figures of the model after the change were measured on its files as read back from disk.",
+    "Each fact was measured in every language listed as unlearned, one by one and not only on average.",
+    "Each test was also run on the model before the change; a test that could not have found the facts there is not "
+    "counted as a pass.",
+)
+NOT_SHOWN = (
+    "The change is approximate: the model was not trained again from the start without the facts.",
+    "The tests show what these tests, with the access they assume, could find on the date of this report. They are "
+    "not proof that no other way of asking brings a fact back.",
+    "The report and its signatures show who vouches for these figures and for which files. By themselves they do not "
+    "show that the figures were measured on these weights; measuring again with the evidence bundle does.",
+    "Languages that are not listed were not tested. Copies of the model from before the change still hold the facts.",
+    "This report is a technical statement. It is not legal advice and decides nothing about legal duties.",
+)
+COPIES = (
+    "The model before the change, and older checkpoints of it",
+    "Quantised, converted, merged or further trained models that derive from it",
+    "Training data, tokenised caches and backups that hold the facts",
+    "Caches of prompts and answers in systems that served the model",
+    "The erasure request, the parallel set and the evidence bundle themselves",
+)
+
+
+def _no_path(text: str) -> str:
+    """A name, not a place on somebody's machine."""
+    if re.search(r"^[~/\\]|^[A-Za-z]:[\\/]|\.\.|[\x00-\x1f]", text):
+        raise ValueError("a path or control character where a name belongs")
+    return text
+
+
+def _whole_second(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_path)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+TICKET_FORM = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$"
+Ticket = Annotated[str, StringConstraints(pattern=TICKET_FORM)]
+OpaqueId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Count = Annotated[int, Field(ge=0)]
+Moment = Annotated[AwareDatetime, AfterValidator(_whole_second), PlainSerializer(_rfc3339, return_type=str)]
+Counts = dict[Name, Count]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+
+class Tool(_Part):
+    """What wrote the report; ``source`` is the SHA-256 over its code."""
+
+    name: Name
+    version: Name
+    source: Sha256
+
+
+class Environment(_Part):
+    """What the run used. No host or user names."""
+
+    python: Name
+    torch: Name
+    transformers: Name
+    device: Name
+    threads: Count
+    precision: Name
+
+
+class Model(_Part):
+    """A model by the SHA-256 of its files. ``licence``: as its own card states it."""
+
+    name: Name
+    files: dict[Name, Sha256]
+    licence: Name | None = None
+
+
+class Tokenizer(_Part):
+    """The tokenizer, unchanged between base and output."""
+
+    kind: Name
+    entries: Count
+
+
+class LeftOut(_Part):
+    """A language that the model speaks and that was not unlearned, and why."""
+
+    language: Name
+    reason: Name
+
+
+class Request(_Part):
+    """The erasure request in counts. ``pairs_in_review``: pairs left out because a person has to look at them first."""
+
+    facts: Count
+    pairs: Count
+    per_form: Counts
+    languages_unlearned: tuple[Name, ...]
+    languages_only_tested: tuple[Name, ...] = ()
+    languages_left_out: tuple[LeftOut, ...] = ()
+    pairs_in_review: Count = 0
+
+
+class Translator(_Part):
+    """What wrote facts in other languages."""
+
+    name: Name
+    version: Name
+    licence: Name
+
+
+class ParallelSet(_Part):
+    """The reviewed facts in all languages, by a keyed digest whose random key stays in the set."""
+
+    digest: Sha256
+    algorithm: Literal["HMAC-SHA256"] = "HMAC-SHA256"
+    pairs: Count
+    translators: tuple[Translator, ...]
+
+
+class Method(_Part):
+    """How the model was changed. ``seconds``: wall-clock time of the change alone."""
+
+    name: Name
+    parameters: dict[Name, str | int | float | bool]
+    seed: int
+    rounds: Count
+    steps: Count
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class Data(_Part):
+    """Text used beside the facts, in rows: by source and language, controls by split and language."""
+
+    retain: dict[Name, Counts]
+    unseen: dict[Name, Counts]
+    controls: dict[Name, Counts]
+    thresholds: str
+
+
+class BeforeAfter(_Part):
+    """One figure of the base model and of the changed one."""
+
+    before: float
+    after: float
+
+
+class PairFigures(_Part):
+    """One fact in one language. ``ma``, ``es``: 0 to 1; ``logp``, ``margin``: nats per answer token."""
+
+    ma: BeforeAfter
+    logp: BeforeAfter
+    margin: BeforeAfter | None = None
+    es: BeforeAfter | None = None
+    memorised_before: bool
+
+
+class FactFigures(_Part):
+    """One fact under a random id; only the keeper of the evidence bundle can tell which it is."""
+
+    id: OpaqueId
+    languages: dict[Name, PairFigures]
+
+
+class Utility(_Part):
+    """What the change cost in one language. ``perplexity``: on unseen text; the others are memorization accuracies."""
+
+    language: Name
+    perplexity: BeforeAfter | None = None
+    retain: BeforeAfter | None = None
+    unseen: BeforeAfter | None = None
+    bystanders: BeforeAfter | None = None
+
+
+class Residues(_Part):
+    """What may still hold the facts. ``tokenizer_entries``: fact strings that are single entries of the vocabulary."""
+
+    work_folder_removed: bool
+    tokenizer_entries: Count
+    copies: tuple[str, ...] = COPIES
+
+
+class Audit(_Part):
+    """The whole report. ``output`` is None where no model was written: the gate failed, or there was nothing to do."""
+
+    schema_version: Literal["1"] = "1"
+    result: Result
+    created_at: Moment
+    ticket: Ticket | None = None
+    tool: Tool
+    environment: Environment
+    base: Model
+    output: Model | None
+    tokenizer: Tokenizer
+    request: Request
+    parallel_set: ParallelSet
+    method: Method
+    data: Data
+    verdict: Verdict
+    facts: tuple[FactFigures, ...]
+    utility: tuple[Utility, ...]
+    residues: Residues
+    shown: tuple[str, ...] = SHOWN
+    not_shown: tuple[str, ...] = NOT_SHOWN
+
+    @model_validator(mode="after")
+    def _result_is_the_verdict(self) -> Self:
+        if self.result != result_of(self.verdict):
+            raise ValueError("the result is not what the verdict says")
+        if self.result == ("failed" if self.output else "passed"):
+            raise ValueError("a model that passed is written, one that failed never is")
+        if len({fact.id for fact in self.facts}) != len(self.facts):
+            raise ValueError("two facts under one id")
+        return self
+
+
+def result_of(verdict: Verdict) -> Result:
+    """The one word of the report."""
+    if not verdict.passed:
+        return "failed"
+    return "nothing memorised" if verdict.nothing_memorised else "passed"

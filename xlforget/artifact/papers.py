@@ -1,0 +1,92 @@
+"""The papers of a model folder: written in the order that lets each vouch for those before it, and checked again.
+
+Order: weights, config, tokenizer; ``audit.json``, ``audit.html``, ``README.md``; ``audit.dsse.json`` over all these;
+``model.sig`` over everything. A failed run has papers and no model; their subject is the base that was left as it was.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlforget.artifact import attestation, audit_file, findings, strict_json
+from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE
+from xlforget.artifact.audit import Audit
+from xlforget.artifact.audit_file import AUDIT_FILE
+from xlforget.artifact.findings import Finding
+from xlforget.artifact.folder import digests
+from xlforget.artifact.policy import check_folder
+from xlforget.errors import IntegrityError
+from xlforget.measure.judge import judge
+
+REPORT = "audit.html"
+CARD = "README.md"
+PAPERS = frozenset({AUDIT_FILE, REPORT, CARD, AUDIT_ENVELOPE, MODEL_SIGNATURE})
+
+
+@dataclass(frozen=True)
+class VerifiedPapers:
+    """What a folder's papers say, after every signature was found good. ``digests``: the files ``model.sig`` covers."""
+
+    audit: Audit
+    digests: dict[str, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True where every check held (exit 0); False is a verdict that is not passed (exit 1)."""
+        return all(finding.ok for finding in self.findings)
+
+
+def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes | None = None) -> None:
+    """Add the papers to ``staging``, which holds the model's files, or nothing where ``audit.output`` is None.
+
+    Raises IntegrityError where the files are not those that the audit lists, so that nothing else gets signed.
+    """
+    from xlforget.artifact.render import html, model_card
+
+    found = digests(staging) if any(staging.iterdir()) else {}
+    listed = audit.output.files if audit.output else {}
+    attestation.compare_digests(listed, found, AUDIT_FILE)
+    if audit.output:
+        check_folder(staging, own_output=True)
+        (staging / CARD).write_text(model_card(audit), encoding="utf-8")
+    (staging / AUDIT_FILE).write_bytes(audit_file.to_json(audit))
+    (staging / REPORT).write_text(html(audit), encoding="utf-8")
+    subject = digests(staging) if audit.output else audit.base.files
+    attestation.sign_audit(staging, audit_file.to_document(audit), subject, private, passphrase)
+    attestation.sign_model(staging, private, passphrase)
+
+
+def verify_papers(folder: Path, public: Path, ticket: str | None = None) -> VerifiedPapers:
+    """Check everything that is signed, then judge the signed figures again. Loads no weights.
+
+    Raises IntegrityError (exit 3) for anything that is not as it was signed, or is signed by another key, or belongs
+    to another ticket; a verdict that is not passed is returned, not raised.
+    """
+    signed = attestation.verify_model(folder, public)
+    missing = sorted(PAPERS - {MODEL_SIGNATURE, CARD} - signed.keys())
+    if missing:
+        raise IntegrityError("PAPER_MISSING", f"{missing[0]} is missing", files=missing)
+    subject, predicate = attestation.verify_audit(folder, public)
+    audit = audit_file.read_audit((folder / AUDIT_FILE).read_bytes())
+    if predicate != strict_json.read(folder / AUDIT_FILE, AUDIT_FILE):
+        raise IntegrityError("AUDIT_MISMATCH", f"{AUDIT_FILE} is not the audit that was signed", files=[AUDIT_FILE])
+    _check_files(folder, audit, signed, subject)
+    if ticket is not None and audit.ticket != ticket:
+        raise IntegrityError("TICKET", "the audit belongs to another ticket", files=[AUDIT_FILE])
+    checks = [
+        Finding("papers", True, "SIGNED", f"{len(signed)} files are as they were signed, by the trusted key"),
+        *findings.of_verdict(audit.verdict, judge(audit.verdict)),
+    ]
+    return VerifiedPapers(audit, signed, tuple(checks))
+
+
+def _check_files(folder: Path, audit: Audit, signed: dict[str, str], subject: dict[str, str]) -> None:
+    """The folder policy, and that signature, statement and audit speak of the same files."""
+    model = {name: digest for name, digest in signed.items() if name not in PAPERS}
+    attestation.compare_digests(audit.output.files if audit.output else {}, model, AUDIT_FILE)
+    if audit.output:
+        check_folder(folder, own_output=True)
+        covered = {name: digest for name, digest in signed.items() if name != AUDIT_ENVELOPE}
+    else:
+        covered = audit.base.files
+    attestation.compare_digests(subject, covered, AUDIT_ENVELOPE)

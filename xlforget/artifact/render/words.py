@@ -1,0 +1,68 @@
+"""Figures and verdicts in plain words."""
+
+import json
+from datetime import datetime
+
+from xlforget.artifact.audit import Audit
+
+# Not the locale's: one audit renders to the same bytes everywhere.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def language(tag: str) -> str:
+    """The English name of a language tag, or the tag where it has none."""
+    import langcodes
+
+    try:
+        name: str = langcodes.Language.get(tag).display_name()
+    except (ValueError, LookupError):
+        return tag
+    return tag if name.startswith("Unknown") else name
+
+
+def figure(value: float, digits: int = 2) -> str:
+    """A number to so many decimals, with a true minus sign and no negative zero."""
+    text = f"{value:.{digits}f}"
+    return f"{float(text) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A share between 0 and 1 as a length for CSS and SVG, kept inside the chart."""
+    return f"{100 * min(1.0, max(0.0, value)):.1f}%"
+
+
+def day(moment: datetime) -> str:
+    """``4 March 2026, 09:12 UTC``."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+
+
+def yaml_string(text: str) -> str:
+    """A string that YAML reads back as it is: JSON's is one."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def headline(audit: Audit) -> str:
+    """What the report says, in one sentence."""
+    if audit.result == "passed":
+        return (
+            "In every language listed below, the changed model's scores on the facts could not be told from its scores "
+            "on comparable text that it had never seen, and the other checks held."
+        )
+    if audit.result == "nothing memorised":
+        return "The model had not memorised these facts in the languages listed below. It was not changed."
+    return "At least one check did not hold. No model was released; the tables below show what did not hold."
+
+
+def limits(audit: Audit) -> str:
+    """How small a leak the tests would have seen."""
+    smallest = audit.verdict.smallest_leak
+    if smallest is None:
+        return "How small a leak the tests would have found was not established."
+    facts = "one fact" if smallest == 1 else f"{smallest} facts"
+    return (
+        f"Had {facts} been left whole, the tests would have found it nine times out of ten. "
+        "A smaller leak, or a fact left in part, may have gone unseen."
+    )
