@@ -33,14 +33,16 @@ def clean(
 
 
 def leftovers(folder: Path) -> tuple[Path, ...]:
-    """The work folder ``.OUT.work``, staging folders ``.OUT.staging*`` and the failed report ``OUT.failed``."""
+    """The work folder ``.OUT.work``, staging folders of killed runs and the failed report ``OUT.failed``."""
+    from xlforget.artifact.folder import staging_prefix
+
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - a link named OUT is not followed: its leftovers lie beside it
     name = target.name
     fixed = (f".{name}.work", f"{name}.failed")
     return tuple(
         path
         for path in sorted(target.parent.iterdir() if target.parent.is_dir() else ())
-        if path.name in fixed or path.name.startswith(f".{name}.staging")
+        if path.name in fixed or path.name.startswith(staging_prefix(target))
     )
 
 

@@ -60,7 +60,7 @@ def explain(error: BaseException) -> XlforgetError:
         )
     if isinstance(error, OSError) and error.errno in _FULL_DISK:
         return MachineError(
-            "No space left on the disk.", do="Make room and run the same command again.", code="NO_DISK"
+            "No space left on the disk.", do="Make room and run the same command again.", code="NO_SPACE"
         )
     if isinstance(error, ModuleNotFoundError):
         return MachineError(
