@@ -110,6 +110,10 @@ def test_a_pair_that_cannot_be_used_is_refused_without_quoting_it(changes: dict[
     assert SECRET not in str(refused.value)
 
 
+def test_printing_a_set_by_mistake_shows_no_text() -> None:
+    assert not any(text in repr(parallel(pair())) for text in (SECRET, "Oldmere", "abab"))
+
+
 def test_two_pairs_of_one_fact_and_language_are_refused() -> None:
     with pytest.raises(ValueError, match="two pairs") as refused:
         parallel(pair(), pair())

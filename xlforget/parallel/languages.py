@@ -1,22 +1,19 @@
 """Language tags: canonical BCP-47 forms, names for people, scripts, and what ``--languages auto`` stands for."""
 
 import langcodes
-from langcodes.tag_parser import LanguageTagError
 
 from xlforget.errors import UsageError
 from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest
+from xlforget.request.tags import canonical_tag
 
 AUTO = "auto"
 
 
 def canonical(tag: str) -> str:
     """The canonical form of a BCP-47 tag ("EN-us" is "en-US", "eng" is "en"). UsageError: no such language."""
-    try:
-        standard = langcodes.standardize_tag(tag.strip())
-    except LanguageTagError:
-        standard = ""
-    if not standard or standard == "und" or not langcodes.tag_is_valid(standard):
+    standard = canonical_tag(tag.strip())
+    if standard is None:
         raise UsageError(
             f"Unknown language tag {tag!r}.",
             do="Use BCP-47 tags such as en, pt-BR or zh, separated by commas.",

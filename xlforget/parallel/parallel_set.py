@@ -16,6 +16,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xlforget.errors import UsageError
+from xlforget.request.fact import Statement
 
 FORMAT = "xlforget-parallel-set"
 VERSION = 1
@@ -29,23 +30,10 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Wording(_Value):
+class Wording(Statement):
     """One way to say a fact. ``span``: the answer's [start, end) in code points; None: the whole sentence."""
 
-    text: str
-    span: tuple[int, int] | None
     role: Role
-
-    @model_validator(mode="after")
-    def _span_stands_in_text(self) -> Self:
-        if self.span is not None and not 0 <= self.span[0] < self.span[1] <= len(self.text):
-            raise ValueError("the span does not stand in the text")
-        return self
-
-    @property
-    def answer(self) -> str:
-        """The part that carries the knowledge."""
-        return self.text if self.span is None else self.text[slice(*self.span)]
 
 
 class Pair(_Value):
@@ -57,7 +45,7 @@ class Pair(_Value):
     fact: str
     lang: str
     wordings: tuple[Wording, ...]
-    candidates: tuple[str, ...]
+    candidates: tuple[str, ...] = Field(repr=False)
     relation: str | None
     status: Status
     reason: str = ""
@@ -100,7 +88,7 @@ class ParallelSet(_Value):
 
     pairs: tuple[Pair, ...]
     languages: tuple[str, ...]
-    salt: str = Field(default_factory=lambda: secrets.token_hex(32), pattern=r"^[0-9a-f]{64}$")
+    salt: str = Field(default_factory=lambda: secrets.token_hex(32), pattern=r"^[0-9a-f]{64}$", repr=False)
     translators: tuple[TranslatorInfo, ...]
 
     @model_validator(mode="after")
