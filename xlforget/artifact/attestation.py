@@ -35,7 +35,8 @@ def sign_model(root: Path, private: Path, passphrase: bytes | None = None) -> No
     """Write ``model.sig`` over every other file of ``root``."""
     keys.load_private(private, passphrase)
     signature = root / MODEL_SIGNATURE
-    config = _oms().signing.Config().use_elliptic_key_signer(private_key=private, password=passphrase)
+    password = passphrase if keys.is_encrypted(private) else None
+    config = _oms().signing.Config().use_elliptic_key_signer(private_key=private, password=password)
     config.set_hashing_config(_hashing()).sign(root, signature)
     # One spelling, so that not even a space in the signature file can be changed without being noticed.
     signature.write_bytes(strict_json.canonical(json.loads(signature.read_bytes())))

@@ -4,8 +4,10 @@ A zip with flat, plainly named JSON or JSONL members. It holds personal data: mo
 """
 
 import hashlib
+import io
 import os
 import re
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -20,6 +22,11 @@ MAX_PARTS = 64
 MAX_BYTES = 1 << 30
 # A fixed date, the oldest that zip can write: equal parts give equal bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
+# Everything that zipfile raises on a file that is not what it says.
+_MALFORMED = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+    *(ValueError, EOFError, OSError, struct.error),
+)
 
 
 def write_bundle(path: Path, parts: Mapping[str, bytes], *, overwrite: bool = False) -> str:
@@ -50,15 +57,25 @@ def _pack(file: IO[bytes], parts: Mapping[str, bytes]) -> None:
 
 def read_bundle(path: Path) -> dict[str, bytes]:
     """The parts of a bundle. Raises UsageError where it cannot be read, IntegrityError EVIDENCE where it is not one."""
+    content = _read(path)
     try:
-        with zipfile.ZipFile(path) as bundle:
+        with zipfile.ZipFile(io.BytesIO(content)) as bundle:
             infos = bundle.infolist()
             _check_parts(path.name, infos)
             return {info.filename: _read_part(path.name, bundle, info) for info in infos}
+    except _MALFORMED as error:
+        raise IntegrityError("EVIDENCE", f"{path.name}: not an evidence bundle", files=[path.name]) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path.name}", code="EVIDENCE_MISSING") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error) as error:
-        raise IntegrityError("EVIDENCE", f"{path.name}: not an evidence bundle", files=[path.name]) from error
+    if len(content) > MAX_BYTES:
+        raise IntegrityError("EVIDENCE", f"{path.name}: larger than {MAX_BYTES >> 30} GiB", files=[path.name])
+    return content
 
 
 def _check_parts(bundle: str, infos: list[zipfile.ZipInfo]) -> None:

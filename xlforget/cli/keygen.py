@@ -19,7 +19,7 @@ def keygen(
 ) -> None:
     """Make a key pair: the private key (readable by you only) and beside it the public one, .pub.
 
-    `apply` signs with the private key; whoever runs `verify` needs the public one, from you and not from a model folder.
+    `apply` signs with the private key; `verify` needs the public one, had from you and not from a folder.
     """
     from xlforget.artifact import keys
 
