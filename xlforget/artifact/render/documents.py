@@ -20,7 +20,13 @@ def model_card(audit: Audit) -> str:
 
 
 def _values(audit: Audit) -> dict[str, Any]:
-    return {"audit": audit, "verdict": audit.verdict, "headline": words.headline(audit), "limits": words.limits(audit)}
+    return {
+        "audit": audit,
+        "verdict": audit.verdict,
+        "headline": words.headline(audit),
+        "limits": words.limits(audit),
+        "failures": words.failures(audit.verdict),
+    }
 
 
 @cache
@@ -34,5 +40,5 @@ def _environment(*, escape: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(language=words.language, figure=words.figure, percent=words.percent, day=words.day)
-    environment.filters.update(yaml=words.yaml_string)
+    environment.filters.update(yaml=words.yaml_string, score=words.SCORES.__getitem__)
     return environment

@@ -2,14 +2,55 @@
 
 import json
 from datetime import datetime
+from typing import NamedTuple
 
 from xlforget.artifact.audit import Audit
+from xlforget.artifact.findings import HOLDS
+from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 # Not the locale's: one audit renders to the same bytes everywhere.
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+
+
+SCORES = {"ma": "memorization accuracy", "logp": "log-probability", "margin": "margin over other answers"}
+
+
+class Failure(NamedTuple):
+    """One check that did not hold, in words."""
+
+    outcome: Outcome
+    text: str
+
+
+def failures(verdict: Verdict) -> list[Failure]:
+    """The tests and required bounds that did not hold, the worst first."""
+    found = [
+        Failure(test.outcome, f"{test.check} {_where(test)}: {SCORES[test.score]}{_because(test.reason)}")
+        for test in verdict.tests
+        if test.outcome not in HOLDS
+    ]
+    found += [
+        Failure(
+            bound.outcome,
+            f"{bound.name} {_where(bound)}: {bound.ratio:.3f} of before, not {bound.direction} {bound.bound:g}",
+        )
+        for bound in verdict.bounds
+        if bound.required and bound.outcome not in HOLDS
+    ]
+    return sorted(found, key=lambda failure: failure.outcome is not Outcome.FAIL)
+
+
+def _where(check: Test | Bound) -> str:
+    if check.lang:
+        return f"in {language(check.lang)}"
+    return f"by {check.level}, over all languages" if isinstance(check, Test) else "over all languages"
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
 
 
 def language(tag: str) -> str:
