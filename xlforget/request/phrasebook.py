@@ -69,16 +69,19 @@ class Relation(BaseModel):
     templates: dict[str, tuple[Template, ...]]
 
 
+@cache
 def names() -> tuple[str, ...]:
     """The relations' names, without reading the files."""
     return tuple(sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml")))
 
 
+@cache
 def relations() -> tuple[Relation, ...]:
     """All relations, by name."""
     return tuple(relation(name) for name in names())
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """The languages that every relation has templates in, in the order of the files."""
     first, *others = relations()

@@ -1,0 +1,1 @@
+"""Text to tokens: answer masks, batches, retain and unseen text, controls."""

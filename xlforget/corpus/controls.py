@@ -1,0 +1,84 @@
+"""Controls: unseen statements of the facts' own form, which say how a model scores on what it never saw.
+
+They share no prompt with a fact or a retain row, and are split by hash into *aim* (levels to train towards), *stop* (when to
+stop training) and *gate* (the verdict), so that what is judged was never tuned on.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from xlforget.parallel.parallel_set import Pair, Wording
+from xlforget.parallel.translators.base import Missing, Translator
+from xlforget.request import invent, phrasebook
+from xlforget.request.fact import Fact, Statement, Structured
+
+Split = Literal["aim", "stop", "gate"]
+Group = Literal["structured", "answer", "sentence"]
+
+SPLITS: tuple[Split, ...] = ("aim", "stop", "gate")
+
+
+def group_of(pair: Pair) -> Group:
+    """Facts are tested against controls of their own form: phrasebook frames, texts with an answer, whole sentences."""
+    if pair.relation is not None:
+        return "structured"
+    return "sentence" if all(w.span is None for w in pair.wordings) else "answer"
+
+
+def split_of(row: str) -> Split:
+    """A control's split, from a hash of its id: the same in every run and in every language."""
+    return SPLITS[int.from_bytes(hashlib.sha256(row.encode()).digest()[:8]) % len(SPLITS)]
+
+
+def from_unseen(unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]) -> tuple[Pair, ...]:
+    """Controls from the user's unseen rows, less those that share a prompt with a fact or a retain row in any language."""
+    taken = {(p.lang, _prompt(w.text, w.span)) for p in known for w in p.wordings}
+    taken |= {(lang, _prompt(s.text, s.span)) for row in retain for lang, s in row.statements.items()}
+    return tuple(
+        _pair(f"u{number}", lang, statement, row.candidates.get(lang, ()))
+        for number, row in enumerate(unseen)
+        if not any((lang, _prompt(s.text, s.span)) in taken for lang, s in row.statements.items())
+        for lang, statement in row.statements.items()
+        if lang in langs
+    )
+
+
+def _prompt(text: str, span: tuple[int, int] | None) -> str:
+    return text if span is None else f"{text[: span[0]]}\0{text[span[1] :]}"
+
+
+def _pair(row: str, lang: str, statement: Statement, candidates: Sequence[str]) -> Pair:
+    wording = Wording(text=statement.text, span=statement.span, role="all")
+    others = tuple(c for c in candidates if c != wording.answer)
+    return Pair(fact=row, lang=lang, wordings=(wording,), candidates=others, relation=None, status="ok", translator="unseen")
+
+
+def from_phrasebook(facts: Sequence[Fact], langs: Sequence[str], translator: Translator, rows: int, seed: int) -> tuple[Pair, ...]:
+    """About ``rows`` invented people in the relations of the structured ``facts``, in the facts' proportions."""
+    relations = [fact.structured.relation for fact in facts if fact.structured]
+    if not relations:
+        return ()
+    each = -(-rows // len(relations))
+    made: list[Pair] = []
+    for name in sorted(set(relations)):
+        people = invent.invent_people(phrasebook.relation(name), each * relations.count(name), seed, langs)
+        for number, person in enumerate(people):
+            made += _invented(f"p-{name}-{number}", person, langs, translator, seed)
+    return tuple(made)
+
+
+def _invented(row: str, person: Structured, langs: Sequence[str], translator: Translator, seed: int) -> list[Pair]:
+    fact = Fact(id=row, line=0, form=4, statements={}, structured=person, candidates={})
+    relation = phrasebook.relation(person.relation)
+    pairs = []
+    for lang in langs:
+        try:
+            wordings = translator.wordings(fact, lang)
+        except Missing:
+            continue
+        others = [o for o in invent.objects(relation, lang) if o != wordings[0].answer]
+        pairs.append(
+            Pair(fact=row, lang=lang, wordings=wordings, candidates=tuple(others), relation=person.relation, status="ok", translator=translator.name)
+        )
+    return pairs

@@ -1,0 +1,89 @@
+"""Text to tokens: which token positions carry the answer, from character offsets alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xlforget.errors import MachineError, UsageError
+
+Span = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One text as tokens. ``answer`` holds positions (1-based at the least: position 0 has no prediction).
+
+    ``after`` is the first position behind the answer; equal to ``len(ids)`` where the answer closes the text.
+    ``spill`` says that an answer token also covers characters outside the span.
+    """
+
+    ids: tuple[int, ...]
+    answer: tuple[int, ...]
+    spill: bool = False
+
+    @property
+    def before(self) -> tuple[int, ...]:
+        """Positions that are predicted before the answer begins."""
+        return tuple(range(1, self.answer[0])) if self.answer else tuple(range(1, len(self.ids)))
+
+    @property
+    def after(self) -> int:
+        return self.answer[-1] + 1 if self.answer else len(self.ids)
+
+
+class Unencodable(UsageError):
+    """A text that this model cannot hold; ``code`` says why (TOO_LONG, UNKNOWN_TOKEN, NO_PREDICTION, OFFSETS)."""
+
+
+class Encoder:
+    """A tokenizer and the length that its model can read."""
+
+    def __init__(self, tokenizer: Any, context: int) -> None:
+        if not tokenizer.is_fast:
+            raise MachineError(
+                "The model's tokenizer gives no character offsets, so answer spans cannot be located.",
+                do="Use a model whose tokenizer loads as a fast tokenizer (tokenizer.json).",
+                code="SLOW_TOKENIZER",
+            )
+        self.tokenizer = tokenizer
+        self.context = context
+
+    def encode(self, text: str, span: Span) -> Encoded:
+        """Tokenise ``text`` and mark the tokens that overlap ``span`` (code points; None: the whole text).
+
+        Raises Unencodable; its message never holds the text.
+        """
+        ids, offsets = self._tokens(text)
+        start, end = span if span is not None else (0, len(text))
+        marked = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)]
+        answer = tuple(i for i in marked if i > 0)
+        if not answer or (span is not None and len(answer) < len(marked)):
+            raise Unencodable("The answer stands where the model predicts nothing.", code="NO_PREDICTION")
+        if self.tokenizer.unk_token_id is not None and any(ids[i] == self.tokenizer.unk_token_id for i in answer):
+            raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
+        spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
+        return Encoded(tuple(ids), answer, spill)
+
+    def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        encoding = self.tokenizer(text, return_offsets_mapping=True, verbose=False)
+        ids, offsets = list(encoding["input_ids"]), [(int(a), int(b)) for a, b in encoding["offset_mapping"]]
+        if len(ids) > self.context:
+            raise Unencodable(f"{len(ids)} tokens; the model reads {self.context}.", code="TOO_LONG")
+        if not _covers(text, offsets):
+            raise Unencodable("The tokenizer's offsets do not cover the text.", code="OFFSETS")
+        return ids, offsets
+
+
+def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:
+    return bool(text[max(a, start) : min(b, end)].strip())
+
+
+def _covers(text: str, offsets: Sequence[tuple[int, int]]) -> bool:
+    """Every non-blank character lies in a token (old tokenizers returned offsets with holes)."""
+    reached = 0
+    for a, b in offsets:
+        if b > a:
+            if text[reached:a].strip():
+                return False
+            reached = max(reached, b)
+    return not text[reached:].strip()

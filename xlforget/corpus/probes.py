@@ -1,0 +1,72 @@
+"""Probes: a statement as tokens together with what it stands for (row, language, wording) and its alternatives."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from xlforget.corpus.encode import Encoded, Encoder, Unencodable
+from xlforget.parallel.parallel_set import Pair, Wording
+
+Role = Literal["train", "stop", "gate"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One wording of one pair (or control). ``alternatives``: the same text with another answer of its type in the span."""
+
+    row: str
+    lang: str
+    wording: int
+    role: str
+    text: Encoded
+    alternatives: tuple[Encoded, ...] = ()
+    relation: str | None = None
+
+    def serves(self, role: Role) -> bool:
+        return self.role in (role, "all")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A pair that the model cannot be asked about: why, by code, never by text."""
+
+    row: str
+    lang: str
+    code: str
+
+
+def encode_pairs(encoder: Encoder, pairs: Iterable[Pair], alternatives: int) -> tuple[list[Probe], list[Refused]]:
+    """Probes of all pairs, with up to ``alternatives`` other answers each; what the model cannot hold is refused."""
+    probes: list[Probe] = []
+    refused: list[Refused] = []
+    for pair in pairs:
+        try:
+            probes += [_probe(encoder, pair, k, wording, alternatives) for k, wording in enumerate(pair.wordings)]
+        except Unencodable as error:
+            refused.append(Refused(pair.fact, pair.lang, error.code))
+    return probes, refused
+
+
+def _probe(encoder: Encoder, pair: Pair, number: int, wording: Wording, alternatives: int) -> Probe:
+    others = tuple(_others(encoder, wording, pair.candidates, alternatives)) if wording.span else ()
+    return Probe(pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation)
+
+
+def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit: int) -> Iterable[Encoded]:
+    """Encodings with a candidate in the answer's place; one that cannot be encoded is left out of the margin."""
+    assert wording.span is not None
+    start, end = wording.span
+    made = 0
+    for candidate in candidates:
+        if made == limit:
+            return
+        try:
+            encoded = encoder.encode(wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate)))
+        except Unencodable:
+            continue
+        made += 1
+        yield encoded
+
+
+def select(probes: Iterable[Probe], keep: Callable[[Probe], bool]) -> list[Probe]:
+    return [probe for probe in probes if keep(probe)]

@@ -1,0 +1,47 @@
+"""Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from xlforget.lm import Lm
+
+Progress = Callable[[int, int], None]
+
+
+@torch.inference_mode()
+def sample(lm: Lm, start: Sequence[int], count: int, *, end: int | None, longest: int, seed: int, rows: int = 256, progress: Progress | None = None) -> list[tuple[int, ...]]:
+    """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
+
+    Each ends with ``end`` or after ``longest`` tokens. The same seed gives the same samples on the same machine.
+    """
+    lm.model.eval()
+    generator = torch.Generator(lm.device).manual_seed(seed)
+    out: list[tuple[int, ...]] = []
+    while len(out) < count:
+        out += _batch(lm, list(start), min(rows, count - len(out)), end, longest, generator)
+        if progress:
+            progress(len(out), count)
+    return out
+
+
+def _batch(lm: Lm, start: list[int], rows: int, end: int | None, longest: int, generator: torch.Generator) -> list[tuple[int, ...]]:
+    from transformers import DynamicCache
+
+    texts = [list(start) for _ in range(rows)]
+    alive = torch.arange(rows)
+    cache: Any = DynamicCache(config=lm.model.config)
+    feed = torch.tensor([start] * rows, device=lm.device)
+    for _ in range(longest - len(start)):
+        logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
+        feed = torch.multinomial(torch.softmax(logits, -1), 1, generator=generator)
+        for row, token in zip(alive.tolist(), feed[:, 0].tolist(), strict=True):
+            texts[row].append(token)
+        going = torch.nonzero(feed[:, 0] != end)[:, 0] if end is not None else torch.arange(len(feed))
+        if len(going) == 0:
+            break
+        if len(going) < len(feed):
+            cache.batch_select_indices(going)
+            feed, alive = feed[going], alive[going.cpu()]
+    return [tuple(text) for text in texts]

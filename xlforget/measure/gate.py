@@ -1,0 +1,234 @@
+"""The gate: every test of every check, language, fact and pair, on the edited model and, as positive control, on the base.
+
+A check is one form of fact under one set of wordings. Tests compare a model's scores on the facts with the *same* model's
+scores on controls of the same form, so that a model that saw neither passes whatever its level is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlforget.corpus.probes import Role
+from xlforget.measure import judge, thresholds
+from xlforget.measure.scores import SCORES, Sheet
+from xlforget.measure.thresholds import Relabellings, Tested
+from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
+
+ALPHA = 0.01
+NO_ALTERNATIVES = "no other answers of the same type were given"
+POWER = 0.9
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """What one model scored on the facts and on the controls of one form."""
+
+    facts: Sheet
+    controls: Sheet
+
+
+@dataclass(frozen=True)
+class Check:
+    """One form of fact under the wordings of one role, for the edited model and the base."""
+
+    name: str
+    role: Role
+    langs: tuple[str, ...]
+    base: Sheets
+    edited: Sheets
+
+    def planned(self) -> list[tuple[Score, Level, str | None]]:
+        """Every test of this check, in the order in which it is reported."""
+        found: list[tuple[Score, Level, str | None]] = []
+        for score in SCORES:
+            found += [(score, "language", lang) for lang in self.langs]
+            found += [(score, "fact", None), (score, "pair", None)]
+        return found
+
+    def tables(self, score: Score) -> "Tables":
+        return Tables(
+            *(sheet.table(score, self.role, self.langs) for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
+        )
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One score of one check: facts and controls under the edited model and under the base, [rows, languages] each."""
+
+    facts: Table
+    controls: Table
+    facts_base: Table
+    controls_base: Table
+
+    @cached_property
+    def perfect(self) -> Table:
+        """What a model that knows every fact by heart would score: no score of any model here is higher."""
+        top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
+        return np.where(np.isnan(self.facts), np.nan, max(top, 0.0) + (1.0 if top > 1.0 else 0.0))
+
+    def leaked(self, rows: NDArray[np.intp]) -> Table:
+        """The edited model's table with some facts left whole, as the base has them."""
+        table = self.facts.copy()
+        table[rows] = self.facts_base[rows]
+        return table
+
+
+class Tester:
+    """Runs tests at one level; relabellings are drawn once per pair of sizes, so that scores share them."""
+
+    def __init__(self, tests: int, alpha: float, seed: int) -> None:
+        self.level = alpha / max(1, tests)
+        self.draws = int(min(99_999, max(9_999, 10 / self.level)))
+        self.seed = seed
+        self._drawn: dict[tuple[int, int], Relabellings] = {}
+
+    def run(self, level: Level, column: int | None, facts: Table, controls: Table) -> Tested:
+        """One test; without facts or controls nothing can be found, and p is 1."""
+        facts, controls = _present(facts, column), _present(controls, column)
+        if len(facts) == 0 or len(controls) < 2:
+            return Tested(float(np.nanmean(facts)) if len(facts) else 0.0, 1.0, 0.0)
+        if level == "fact":
+            return thresholds.test_facts(facts, controls, self.level)
+        relabel = self._relabellings(len(facts), len(controls))
+        if level == "pair":
+            return thresholds.test_pairs(facts, controls, relabel, self.level)
+        return relabel.test_mean(facts[:, 0], controls[:, 0], self.level)
+
+    def _relabellings(self, facts: int, controls: int) -> Relabellings:
+        if (facts, controls) not in self._drawn:
+            self._drawn[facts, controls] = Relabellings.draw(facts, controls, self.draws, self.seed)
+        return self._drawn[facts, controls]
+
+
+def _present(table: Table, column: int | None) -> Table:
+    """Rows that have a figure: in the column asked for, or in any."""
+    part = table if column is None else table[:, [column]]
+    return np.asarray(part[~np.isnan(part).all(axis=1)])
+
+
+def test_checks(checks: Sequence[Check], alpha: float, seed: int) -> tuple[Test, ...]:
+    """All tests of all checks as one family, decided by `judge.decide`."""
+    tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
+    tests = [test for check in checks for test in _run_check(check, tester)]
+    ran = [k for k, test in enumerate(tests) if test.units]
+    decisions = judge.decide([judge.PValues(tests[k].p, tests[k].p_base, tests[k].p_perfect) for k in ran], alpha)
+    for k, decision in zip(ran, decisions, strict=True):
+        tests[k] = tests[k].model_copy(update={"outcome": decision.outcome, "reason": decision.reason})
+    return tuple(tests)
+
+
+def _run_check(check: Check, tester: Tester) -> list[Test]:
+    tables = {score: check.tables(score) for score in SCORES}
+    return [_run_test(check, score, level, lang, tables[score], tester) for score, level, lang in check.planned()]
+
+
+def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables: Tables, tester: Tester) -> Test:
+    column = None if lang is None else check.langs.index(lang)
+    units, controls = _present(tables.facts, column), _present(tables.controls, column)
+    edited = tester.run(level, column, tables.facts, tables.controls)
+    before = tester.run(level, column, tables.facts_base, tables.controls_base)
+    perfect = tester.run(level, column, tables.perfect, tables.controls)
+    count = int((~np.isnan(units)).sum()) if level == "pair" else len(units)
+    missing = not len(units)
+    return Test(
+        check=check.name,
+        score=score,
+        level=level,
+        lang=lang,
+        units=count,
+        controls=len(controls),
+        statistic=edited.statistic,
+        before=before.statistic,
+        threshold=edited.threshold,
+        p=edited.p,
+        p_base=before.p,
+        p_perfect=perfect.p,
+        outcome=Outcome.NOT_APPLICABLE if missing and score == "margin" else Outcome.NOT_RUN,
+        reason=NO_ALTERNATIVES if missing and score == "margin" else "",
+    )
+
+
+def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:
+    """The smallest number of facts left whole that the tests would have found in nine of ten trials; None: not even all.
+
+    Facts left whole take the base's scores; found means that some test rejects at the first Holm level. Bisection, since
+    more facts are never harder to find on average.
+    """
+    tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
+    most = max((len(check.edited.facts.rows()) for check in checks), default=0)
+    tables = [(check, score, check.tables(score)) for check in checks for score in SCORES]
+    low, high = 0, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = [_finds(tables, tester, middle, np.random.default_rng([seed, middle, k])) for k in range(trials)]
+        low, high = (low, middle) if np.mean(found) >= POWER else (middle, high)
+    return high if high <= most else None
+
+
+def _finds(tables: Sequence[tuple[Check, Score, Tables]], tester: Tester, leaks: int, rng: np.random.Generator) -> bool:
+    for _check, _score, t in tables:
+        rows = rng.permutation(len(t.facts))[:leaks]
+        leaked = t.leaked(rows)
+        if not np.isnan(leaked).all() and any(tester.run(level, None, leaked, t.controls).p <= tester.level for level in ("fact", "pair")):
+            return True
+    return False
+
+
+def language_rows(checks: Sequence[Check], tests: Sequence[Test]) -> tuple[LanguageRow, ...]:
+    """The table that people read first: per language, means over its pairs in all forms (training wordings)."""
+    langs = list(dict.fromkeys(lang for check in checks for lang in check.langs))
+    return tuple(_language_row(lang, [c for c in checks if c.role != "gate"], tests) for lang in langs)
+
+
+def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> LanguageRow:
+    def mean(kind: str, part: str, score: str) -> float:
+        tables = [getattr(getattr(c, kind), part).table(score, c.role, [lang]) for c in checks if lang in c.langs]
+        values = np.concatenate([t[~np.isnan(t)] for t in tables])
+        return float(values.mean()) if len(values) else 0.0
+
+    own = [t for t in tests if t.lang == lang and t.score == "ma" and t.check in {c.name for c in checks}]
+    return LanguageRow(
+        lang=lang,
+        pairs=max((t.units for t in own), default=0),
+        memorised_before=sum(int(memorised(c, [lang]).sum()) for c in checks if lang in c.langs),
+        ma_before=mean("base", "facts", "ma"),
+        ma_after=mean("edited", "facts", "ma"),
+        ma_threshold=min((t.threshold for t in own), default=0.0),
+        ma_unseen=mean("edited", "controls", "ma"),
+        logp_before=mean("base", "facts", "logp"),
+        logp_after=mean("edited", "facts", "logp"),
+        logp_unseen=mean("edited", "controls", "logp"),
+        es_before=mean("base", "facts", "es"),
+        es_after=mean("edited", "facts", "es"),
+        verdict=judge.language_outcome(tests, lang),
+    )
+
+
+def memorised(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
+    """[rows, languages]: whether the base gave the pair more than 95 % of its controls have (mean log-probability)."""
+    facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
+    if not len(controls) or np.isnan(controls).all():
+        return np.zeros(facts.shape, bool)
+    return np.asarray(facts > np.nanquantile(controls, thresholds.EXCEED, axis=0))
+
+
+def gate(checks: Sequence[Check], bounds: Sequence[Bound], *, profile: str, alpha: float = ALPHA, seed: int = 0) -> Verdict:
+    """The verdict over all checks and damage bounds."""
+    tests = test_checks(checks, alpha, seed)
+    rows = language_rows(checks, tests)
+    return Verdict(
+        passed=judge.passes(tests, bounds, rows),
+        alpha=alpha,
+        profile=profile,
+        tests=tests,
+        bounds=tuple(bounds),
+        languages=rows,
+        smallest_leak=smallest_leak(checks, alpha, seed),
+        nothing_memorised=judge.nothing_memorised(tests, rows),
+        warnings=tuple(f"{b.name}: {b.ratio:.3f} of before, {b.direction} {b.bound} is the aim" for b in bounds if not b.required and b.outcome is Outcome.FAIL),
+    )

@@ -1,0 +1,102 @@
+"""What the gate says, as plain values: outcomes, tests, checks, the verdict. Imports neither torch nor numpy.
+
+The verdict is a function of the figures (`judge`), so that `xlforget verify` can judge signed figures again.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Score = Literal["ma", "logp", "margin"]
+Level = Literal["language", "fact", "pair"]
+
+
+class Outcome(StrEnum):
+    """How a check or a single test ended. Only PASS, and NOT APPLICABLE where the policy allows it, let a model pass."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    NO_SIGNAL = "NO SIGNAL"
+    NOT_RUN = "NOT RUN"
+    NOT_APPLICABLE = "NOT APPLICABLE"
+
+
+class Figures(BaseModel):
+    """Base of all values here: frozen, unknown keys refused, no NaN in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Test(Figures):
+    """One test of the edited model's scores on the facts against the same model's scores on the controls.
+
+    ``statistic`` is what is compared (a mean score, or a count of units above the controls' 95 % quantile),
+    ``threshold`` the value at which the test would have rejected at its Holm level, ``before`` the statistic of the
+    base model, ``p`` and ``p_base`` the p-values of the edited and the base model (positive control).
+    """
+
+    __test__ = False
+
+    check: str
+    score: Score
+    level: Level
+    lang: str | None
+    units: int
+    controls: int
+    statistic: float
+    before: float
+    threshold: float
+    p: float
+    p_base: float
+    p_perfect: float
+    outcome: Outcome
+    reason: str = ""
+
+
+class Bound(Figures):
+    """A figure that must stay within a bound; ``required`` False makes it a warning only."""
+
+    check: str
+    name: str
+    lang: str | None
+    before: float
+    after: float
+    ratio: float
+    bound: float
+    direction: Literal["at least", "at most"]
+    required: bool
+    outcome: Outcome
+    reason: str = ""
+
+
+class LanguageRow(Figures):
+    """The per-language summary that people read first. MA, log-probabilities (nats per token) and ES are means over pairs."""
+
+    lang: str
+    pairs: int
+    memorised_before: int
+    ma_before: float
+    ma_after: float
+    ma_threshold: float
+    ma_unseen: float
+    logp_before: float
+    logp_after: float
+    logp_unseen: float
+    es_before: float
+    es_after: float
+    verdict: Outcome
+
+
+class Verdict(Figures):
+    """The gate's outcome with its figures. ``smallest_leak`` is the number of facts left whole found with 90 % power."""
+
+    passed: bool
+    alpha: float
+    profile: str
+    tests: tuple[Test, ...]
+    bounds: tuple[Bound, ...]
+    languages: tuple[LanguageRow, ...]
+    smallest_leak: int | None
+    nothing_memorised: bool
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Making the model forget: objective, teacher, curriculum, engine, methods."""

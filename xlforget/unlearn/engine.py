@@ -1,0 +1,218 @@
+"""The loop: rounds of joint steps on live pairs and retain text, a look at every pair between rounds."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xlforget.corpus.batches import by_length
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
+from xlforget.lm import Lm
+from xlforget.unlearn import objective
+from xlforget.unlearn.chunked import summed
+from xlforget.unlearn.curriculum import Shuffled
+from xlforget.unlearn.methods import Method
+from xlforget.unlearn.teacher import Teacher
+
+BATCH_TOKENS = 2048
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to unlearn and what to keep, in tokens. ``levels``: tau per answer token of each pair. ``given``: retain rows of
+    the user; ``made``: sampled, neutral and neighbour text."""
+
+    pairs: Sequence[Probe]
+    levels: Sequence[NDArray[np.float32]]
+    given: Sequence[Encoded]
+    made: Sequence[Encoded]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is shown after each round. ``live`` counts live pairs by language, ``distance`` is nats from the levels."""
+
+    number: int
+    of: int
+    live: dict[str, int]
+    distance: float
+    forget_loss: float
+    retain_loss: float
+
+
+@dataclass
+class Progress:
+    """How far a run has come; with the streams' states and the tensors, all that a checkpoint needs."""
+
+    step: int = 0
+    cycle: int = 0
+    visits: list[int] = field(default_factory=list)
+    live: list[int] = field(default_factory=list)
+
+
+class Engine:
+    """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
+
+    def __init__(self, lm: Lm, task: Task, method: Method) -> None:
+        self.lm, self.task, self.method = lm, task, method
+        self.retain = [*task.given, *task.made]
+        self.texts = [probe.text for probe in task.pairs]
+        self.swaps = [alt for probe in task.pairs for alt in probe.alternatives[:1]]
+        self._swap_of = {i: k for k, i in enumerate(i for i, p in enumerate(task.pairs) if p.alternatives)}
+        self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *self.swaps])
+        self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
+        everything = range(len(self.texts))
+        self.progress = Progress(visits=[0] * len(self.texts), live=list(everything))
+        self.streams = {
+            "pairs": Shuffled(task.seed, everything),
+            "given": Shuffled(task.seed + 1, range(len(task.given))),
+            "made": Shuffled(task.seed + 2, range(len(task.given), len(self.retain))),
+        }
+        self._lengths = [len(text.ids) for text in self.retain]
+
+    def run(self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]) -> None:
+        """Rounds until ``done`` says so at the end of a cycle, three cycles at most. Starts where ``progress`` stands."""
+        per_cycle = self.method.rounds * self.method.steps_per_round
+        while self.progress.cycle < 3:
+            while self.progress.step < per_cycle:
+                on_round(self._round())
+                checkpoint(self)
+            self.progress.cycle += 1
+            self.progress.step = 0
+            if done(self.lm):
+                return
+
+    def _round(self) -> Round:
+        losses = [self._step() for _ in range(self.method.steps_per_round)]
+        distance = np.abs(self.pair_logp() - np.array([level.mean() for level in self.task.levels]))
+        self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
+        self.streams["pairs"].narrow(self.progress.live or range(len(self.texts)))
+        live: dict[str, int] = {probe.lang: 0 for probe in self.task.pairs}
+        for i in self.progress.live:
+            live[self.task.pairs[i].lang] += 1
+        number = self.progress.step // self.method.steps_per_round
+        forget, retain = np.mean(losses, axis=0)
+        return Round(number, self.method.rounds, live, float(distance.mean()), float(forget), float(retain))
+
+    @torch.inference_mode()
+    def pair_logp(self) -> NDArray[np.float64]:
+        """Mean answer log-probability of every pair under the student, one teacher-forced pass, [pairs]."""
+        self.lm.model.eval()
+        found = np.zeros(len(self.texts))
+        for batch in by_length(self.texts, BATCH_TOKENS):
+            positions = [self.texts[r].answer for r in batch.rows]
+            rows, at = _flat(positions)
+            hidden = self.lm.hidden(batch)[rows, at - 1]
+            targets = batch.ids.to(hidden.device)[rows, at]
+            logp = torch.cat([objective.token_logp(self.lm.head(h), t) for h, t in zip(hidden.split(512), targets.split(512), strict=True)])
+            for r, part in zip(batch.rows, logp.split([len(p) for p in positions]), strict=True):
+                found[r] = float(part.mean())
+        return found
+
+    def _step(self) -> tuple[float, float]:
+        self.lm.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.method.lr * self._rate()
+        self.optimizer.zero_grad()
+        forget = retain = 0.0
+        turn = self.progress.step % 2 if self.method.alternate else None
+        if turn != 1:
+            forget = self._forget(self.streams["pairs"].take(self.method.live_pairs))
+        if turn != 0:
+            retain = self._retain()
+        torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        return forget, retain
+
+    def _rate(self) -> float:
+        """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
+        method, step = self.method, self.progress.step
+        total = method.rounds * method.steps_per_round
+        begin = total * (1 - method.mend)
+        rate = min(1.0, (step + 1) / method.warmup)
+        if step > begin:
+            rate = max(0.02, 0.5 * (1 + math.cos(math.pi * (step - begin) / (total - begin))))
+        return rate * 0.5**self.progress.cycle
+
+    def _forget(self, chosen: list[int]) -> float:
+        for i in chosen:
+            self.progress.visits[i] += 1
+        tokens = sum(len(self.texts[i].answer) for i in chosen)
+        context = sum(len(self.texts[i].before) for i in chosen)
+        total = 0.0
+        for batch in by_length([self.texts[i] for i in chosen], BATCH_TOKENS):
+            own = [chosen[r] for r in batch.rows]
+            hidden = self.lm.hidden(batch)
+            ids = batch.ids.to(hidden.device)
+            rows, at = _flat([self.texts[i].answer for i in own])
+            if self.method.forget == "toward":
+                level = torch.from_numpy(np.concatenate([self.task.levels[i] for i in own])).to(hidden.device)
+                loss = summed(_toward, hidden[rows, at - 1], self.lm.head, ids[rows, at], level) / tokens
+            else:
+                loss = summed(objective.token_logp, hidden[rows, at - 1], self.lm.head, ids[rows, at]) / tokens
+            total += float(loss.detach())
+            if self.method.context_weight and context:
+                loss = loss + self._imitate(hidden, own, [self.texts[i].before for i in own]) * (self.method.context_weight / context)
+            loss.backward()  # type: ignore[no-untyped-call]
+        self._imitate_swaps([self._swap_of[i] for i in chosen if i in self._swap_of])
+        return total
+
+    def _imitate(self, hidden: torch.Tensor, pairs: list[int], positions: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Summed KL to the teacher at ``positions`` of the pairs' texts."""
+        rows, at = _flat(positions)
+        teacher = self.teacher.hidden([len(self.retain) + i for i in pairs], positions)
+        return summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
+
+    def _imitate_swaps(self, chosen: list[int]) -> None:
+        """What follows the answer is kept as it was, read after another answer: else the fact survives backwards."""
+        positions = {k: tuple(range(self.swaps[k].after, len(self.swaps[k].ids))) for k in chosen}
+        chosen = [k for k in chosen if positions[k]]
+        tokens = sum(len(positions[k]) for k in chosen)
+        if not tokens or not self.method.context_weight:
+            return
+        for batch in by_length([self.swaps[k] for k in chosen], BATCH_TOKENS):
+            own = [chosen[r] for r in batch.rows]
+            rows, at = _flat([positions[k] for k in own])
+            offset = len(self.retain) + len(self.texts)
+            teacher = self.teacher.hidden([offset + k for k in own], [positions[k] for k in own])
+            loss = summed(self._kl, self.lm.hidden(batch)[rows, at - 1], self.lm.head, teacher)
+            (loss * (self.method.context_weight / tokens)).backward()  # type: ignore[no-untyped-call]
+
+    def _retain(self) -> float:
+        share = self.method.made_share if self.task.given else 1.0
+        chosen = self.streams["given"].take_tokens(self._lengths, int(self.method.retain_tokens * (1 - share)))
+        chosen += self.streams["made"].take_tokens(self._lengths, int(self.method.retain_tokens * share))
+        tokens = sum(self._lengths[i] - 1 for i in chosen)
+        total = 0.0
+        for batch in by_length([self.retain[i] for i in chosen], BATCH_TOKENS):
+            own = [chosen[r] for r in batch.rows]
+            positions = [range(1, self._lengths[i]) for i in own]
+            rows, at = _flat(positions)
+            hidden = self.lm.hidden(batch)[rows, at - 1]
+            targets = batch.ids.to(hidden.device)[rows, at]
+            loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets)
+            (loss * (self.method.retain_weight / tokens)).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach()) / tokens
+        return total
+
+    def _adaptive(self, logits: torch.Tensor, teacher: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return objective.adaptive(self.teacher.head(teacher), logits, targets, self.method.kappa)
+
+    def _kl(self, logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        return objective.kl(self.teacher.head(teacher), logits)
+
+
+def _toward(logits: torch.Tensor, targets: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    return objective.toward(objective.token_logp(logits, targets), level)
+
+
+def _flat(positions: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and position of every token, as index tensors [N]."""
+    rows = [k for k, at in enumerate(positions) for _ in at]
+    return torch.tensor(rows, dtype=torch.long), torch.tensor([p for at in positions for p in at], dtype=torch.long)

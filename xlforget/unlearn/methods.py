@@ -1,0 +1,47 @@
+"""Methods as named presets over one set of parts; the engine knows no method by name."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from xlforget.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to unlearn. Counts are of sentences, rates of AdamW; ``rounds`` of ``steps_per_round`` steps at most.
+
+    ``forget``: "toward" leads each answer token to the level of an unseen one (Huber, both sides); "ascent" is the negated
+    mean token NLL (arXiv 2406.12354). ``alternate``: a forget step, then a retain step, instead of one joint step.
+    ``kappa`` None: the teacher's probability of the right next token; a number: that constant.
+    """
+
+    name: str
+    forget: Literal["toward", "ascent"] = "toward"
+    alternate: bool = False
+    kappa: float | None = None
+    lr: float = 1e-3
+    warmup: int = 10
+    rounds: int = 40
+    steps_per_round: int = 10
+    live_pairs: int = 96
+    retain_tokens: int = 3000
+    made_share: float = 0.66
+    retain_weight: float = 1.0
+    context_weight: float = 1.0
+    rest: float = 0.7
+    mend: float = 0.5
+    clip: float = 1.0
+    beta2: float = 0.99
+
+
+METHODS = {
+    "adaptive": Method("adaptive"),
+    "lingtea": Method("lingtea", forget="ascent", alternate=True, lr=5e-4, context_weight=0.0, made_share=0.0),
+}
+
+
+def method(name: str, **changes: object) -> Method:
+    """The preset of that name, with options changed. Raises UsageError for a name that is none."""
+    if name not in METHODS:
+        raise UsageError(f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD")
+    return replace(METHODS[name], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
