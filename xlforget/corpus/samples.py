@@ -1,11 +1,12 @@
 """Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 
 from xlforget.lm import Lm
+from xlforget.parallel.parallel_set import Pair
 
 Progress = Callable[[int, int], None]
 
@@ -45,3 +46,30 @@ def _batch(lm: Lm, start: list[int], rows: int, end: int | None, longest: int, g
             cache.batch_select_indices(going)
             feed, alive = feed[going], alive[going.cpu()]
     return [tuple(text) for text in texts]
+
+
+class Stated:
+    """Whether a text states one of the facts: it holds the answer and half of what the fact says beside it."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
+
+    def __call__(self, text: str) -> bool:
+        folded = text.casefold()
+        units = _units(folded)
+        return any(answer in folded and 2 * len(beside & units) >= len(beside) for answer, beside in self._facts)
+
+
+def _fact(text: str, span: tuple[int, int] | None) -> tuple[str, frozenset[str]]:
+    """The answer ("" for a whole sentence, which any text holds) and the units of the rest."""
+    start, end = span if span is not None else (0, 0)
+    return text[start:end].casefold(), _units(f"{text[:start]} {text[end:]}".casefold())
+
+
+def _units(text: str) -> frozenset[str]:
+    """Words, or pairs of characters where a script writes no spaces."""
+    words: set[str] = set()
+    for word in text.split():
+        spaceless = len(word) > 1 and any("\u3040" <= c <= "\u9fff" or "\u0e00" <= c <= "\u0eff" for c in word)
+        words |= {word[k : k + 2] for k in range(len(word) - 1)} if spaceless else {word}
+    return frozenset(words)

@@ -27,7 +27,6 @@ KINDS = {
     "too_short": ("EMPTY_TEXT", "is empty"),
     "blank": ("EMPTY_TEXT", "holds no character to read"),
     "string_too_long": ("TOO_LONG", "is too long"),
-    "string_unicode": ("BAD_UNICODE", "holds half of a surrogate pair, which is no character"),
     "language": ("UNKNOWN_LANGUAGE", "is no language tag; tags are BCP-47, such as en, pt-BR or zh"),
     "language_twice": ("DUPLICATE_LANGUAGE", "names one language twice"),
     "literal_error": ("BAD_VALUE", "is not one of the values that the schema names"),
@@ -91,6 +90,7 @@ def _where(place: Sequence[str | int], record: Mapping[str, Any]) -> str:
         return f"`{field}`"
     tag = canonical_tag(str(inner[0]))
     if tag is None:
-        return f"key {list(record[str(field)]).index(inner[0]) + 1} of `{field}`"
+        keys = list(record[str(field)])
+        return f"key {keys.index(inner[0]) + 1} of `{field}`" if inner[0] in keys else f"a key of `{field}`"
     entry = next((f", entry {part + 1}" for part in inner[1:] if isinstance(part, int)), "")
     return f"`{field}.{tag}`{entry}"

@@ -34,6 +34,10 @@ class _DuplicateKey(ValueError):
     """A key that stands twice in one object: two readers would read two different records."""
 
 
+class _HalfCharacter(ValueError):
+    """A string with half of a surrogate pair: no text, and nothing that UTF-8 can write."""
+
+
 class Lines:
     """The objects of a JSON Lines file with their 1-based line numbers; blank lines are passed over.
 
@@ -47,7 +51,7 @@ class Lines:
         self._line = 0
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        with jsonlines.Reader(self._texts(), loads=_loads) as reader:
+        with jsonlines.Reader(self._texts(), loads=lambda text: _loads(str(text))) as reader:
             while True:
                 try:
                     value = reader.read(allow_none=True, skip_empty=True)
@@ -88,6 +92,8 @@ class Lines:
     def _bad_json(self, cause: BaseException | None) -> None:
         if isinstance(cause, _DuplicateKey):
             self._problem("DUPLICATE_KEY", "has a key twice in one object")
+        elif isinstance(cause, _HalfCharacter):
+            self._problem("BAD_UNICODE", r"holds half of a surrogate pair (\ud800 to \udfff), which is no character")
         else:
             place = f" (character {cause.pos + 1})" if isinstance(cause, json.JSONDecodeError) else ""
             self._problem("BAD_JSON", f"is not valid JSON{place}")
@@ -96,11 +102,16 @@ class Lines:
         self.problems.append(Problem(self._line, code, message))
 
 
-def _loads(text: str | bytes) -> Any:
+def _loads(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        if "\\u" in text:  # the bytes were UTF-8, so only an escape can hide one
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deep") from None
+    except UnicodeEncodeError:
+        raise _HalfCharacter from None
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _read(path: Path | str, *, require_ids: bool, plain: bool) -> tuple[Fact, ..
     if not facts and not problems:
         problems = [Problem(None, "EMPTY_FILE", "holds no record")]
     if problems:
-        raise RequestError(name, problems)
+        raise RequestError(name, list(dict.fromkeys(problems)))
     return tuple(facts)
 
 

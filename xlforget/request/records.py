@@ -233,13 +233,19 @@ def _form(record: Mapping[str, Any]) -> Form:
 
 def _no_nulls(record: Mapping[str, Any]) -> None:
     """A null answer could mean the whole sentence or an export that went wrong; nobody should have to guess."""
-    nulls = [f"`{key}`" for key, value in record.items() if value is None and key in OUR_KEYS]
+    nulls = [
+        Fault("NULL_VALUE", f"`{key}` is null: give it a value or leave the key out") for key in _null_keys(record)
+    ]
     if nulls:
-        raise Fault("NULL_VALUE", f"{', '.join(nulls)} null: give a value or leave the key out")
+        raise Faults(nulls)
+
+
+def _null_keys(record: Mapping[str, Any]) -> list[str]:
+    return [key for key, value in record.items() if value is None and key in OUR_KEYS]
 
 
 _SETTLE = "; use form 2 (`prompt` with <mask> where the answer goes), or give its `span`"
-_SETTLE_BY_FORM_6 = "; use form 6 (`prompts` with <mask> where the answer goes); form 2 is the same for one language"
+_SETTLE_BY_FORM_6 = "; use form 6 (form 2 by language: `prompts` with <mask> where the answer goes)"
 
 
 def _named(key: str, make: Callable[[], Statement], how_to_settle: str = "") -> Statement:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 class Shuffled:
@@ -48,26 +47,3 @@ class Shuffled:
     def restore(self, state: dict[str, Any]) -> None:
         self._rng.bit_generator.state = state["rng"]
         self._pool, self._queue = list(state["pool"]), list(state["queue"])
-
-
-def draw_levels(answers: Sequence[tuple[str, int]], unseen: Sequence[tuple[str, NDArray[np.float32]]], seed: int) -> list[NDArray[np.float32]]:
-    """Tau: for each (language, answer length) the token log-probabilities of one unseen answer, [length] each.
-
-    Drawn without replacement while the language's unseen answers last, among those of the nearest length; a shorter one is
-    filled up from its own tokens. Raises ValueError where a language has no unseen answer.
-    """
-    rng = np.random.default_rng(seed)
-    levels: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(answers)
-    pools: dict[str, list[int]] = {}
-    for i in rng.permutation(len(answers)):
-        lang, length = answers[i]
-        pool = pools.setdefault(lang, [])
-        if not pool:
-            pool += [int(k) for k in rng.permutation([k for k, (other, _) in enumerate(unseen) if other == lang])]
-        if not pool:
-            raise ValueError(f"no unseen answer in {lang}")
-        nearest = min(pool, key=lambda k: abs(len(unseen[k][1]) - length))
-        pool.remove(nearest)
-        tokens = unseen[nearest][1]
-        levels[i] = np.concatenate([tokens[:length], rng.choice(tokens, max(0, length - len(tokens)))]).astype(np.float32)
-    return levels

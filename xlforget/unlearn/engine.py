@@ -15,10 +15,9 @@ from xlforget.lm import Lm
 from xlforget.unlearn import objective
 from xlforget.unlearn.chunked import summed
 from xlforget.unlearn.curriculum import Shuffled
+from xlforget.unlearn.levels import BATCH_TOKENS, answer_logp, flat
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.teacher import Teacher
-
-BATCH_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Engine:
 
     def _round(self) -> Round:
         losses = [self._step() for _ in range(self.method.steps_per_round)]
-        distance = np.abs(self.pair_logp() - np.array([level.mean() for level in self.task.levels]))
+        distance = np.abs(self._means(answer_logp(self.lm, self.texts)) - self._means(self.task.levels))
         self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
         self.streams["pairs"].narrow(self.progress.live or range(len(self.texts)))
         live: dict[str, int] = {probe.lang: 0 for probe in self.task.pairs}
@@ -99,20 +98,9 @@ class Engine:
         forget, retain = np.mean(losses, axis=0)
         return Round(number, self.method.rounds, live, float(distance.mean()), float(forget), float(retain))
 
-    @torch.inference_mode()
-    def pair_logp(self) -> NDArray[np.float64]:
-        """Mean answer log-probability of every pair under the student, one teacher-forced pass, [pairs]."""
-        self.lm.model.eval()
-        found = np.zeros(len(self.texts))
-        for batch in by_length(self.texts, BATCH_TOKENS):
-            positions = [self.texts[r].answer for r in batch.rows]
-            rows, at = _flat(positions)
-            hidden = self.lm.hidden(batch)[rows, at - 1]
-            targets = batch.ids.to(hidden.device)[rows, at]
-            logp = torch.cat([objective.token_logp(self.lm.head(h), t) for h, t in zip(hidden.split(512), targets.split(512), strict=True)])
-            for r, part in zip(batch.rows, logp.split([len(p) for p in positions]), strict=True):
-                found[r] = float(part.mean())
-        return found
+    @staticmethod
+    def _means(tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        return np.array([part.mean() for part in tokens], np.float64)
 
     def _step(self) -> tuple[float, float]:
         self.lm.model.train()
@@ -150,7 +138,7 @@ class Engine:
             own = [chosen[r] for r in batch.rows]
             hidden = self.lm.hidden(batch)
             ids = batch.ids.to(hidden.device)
-            rows, at = _flat([self.texts[i].answer for i in own])
+            rows, at = flat([self.texts[i].answer for i in own])
             if self.method.forget == "toward":
                 level = torch.from_numpy(np.concatenate([self.task.levels[i] for i in own])).to(hidden.device)
                 loss = summed(_toward, hidden[rows, at - 1], self.lm.head, ids[rows, at], level) / tokens
@@ -165,7 +153,7 @@ class Engine:
 
     def _imitate(self, hidden: torch.Tensor, pairs: list[int], positions: Sequence[Sequence[int]]) -> torch.Tensor:
         """Summed KL to the teacher at ``positions`` of the pairs' texts."""
-        rows, at = _flat(positions)
+        rows, at = flat(positions)
         teacher = self.teacher.hidden([len(self.retain) + i for i in pairs], positions)
         return summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
 
@@ -178,7 +166,7 @@ class Engine:
             return
         for batch in by_length([self.swaps[k] for k in chosen], BATCH_TOKENS):
             own = [chosen[r] for r in batch.rows]
-            rows, at = _flat([positions[k] for k in own])
+            rows, at = flat([positions[k] for k in own])
             offset = len(self.retain) + len(self.texts)
             teacher = self.teacher.hidden([offset + k for k in own], [positions[k] for k in own])
             loss = summed(self._kl, self.lm.hidden(batch)[rows, at - 1], self.lm.head, teacher)
@@ -193,7 +181,7 @@ class Engine:
         for batch in by_length([self.retain[i] for i in chosen], BATCH_TOKENS):
             own = [chosen[r] for r in batch.rows]
             positions = [range(1, self._lengths[i]) for i in own]
-            rows, at = _flat(positions)
+            rows, at = flat(positions)
             hidden = self.lm.hidden(batch)[rows, at - 1]
             targets = batch.ids.to(hidden.device)[rows, at]
             loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets)
@@ -211,8 +199,3 @@ class Engine:
 def _toward(logits: torch.Tensor, targets: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     return objective.toward(objective.token_logp(logits, targets), level)
 
-
-def _flat(positions: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Row and position of every token, as index tensors [N]."""
-    rows = [k for k, at in enumerate(positions) for _ in at]
-    return torch.tensor(rows, dtype=torch.long), torch.tensor([p for at in positions for p in at], dtype=torch.long)

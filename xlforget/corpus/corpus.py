@@ -1,0 +1,114 @@
+"""All text of a run in tokens: facts, controls, retain rows, bystanders, unseen text."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xlforget.corpus import controls as controls_room
+from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
+from xlforget.corpus.encode import Encoded, Encoder, Unencodable
+from xlforget.corpus.probes import Probe, Refused, encode_pairs
+from xlforget.corpus.texts import neutral
+from xlforget.parallel.parallel_set import Pair, ParallelSet
+from xlforget.parallel.translators import get_translator
+from xlforget.request.fact import ErasureRequest, Fact
+
+CONTROL_ROWS = 450
+ALTERNATIVES = 4
+BYSTANDER_ROWS = 64
+BYSTANDER_SHARE = 8
+
+
+@dataclass(frozen=True)
+class Text:
+    """A row of retain or unseen text in one language, in tokens."""
+
+    row: str
+    lang: str
+    text: Encoded
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run reads. ``pairs``: the control pairs as text, for the evidence bundle; ``groups``: form of each row."""
+
+    langs: tuple[str, ...]
+    facts: tuple[Probe, ...]
+    controls: dict[Split, tuple[Probe, ...]]
+    control_pairs: tuple[Pair, ...]
+    groups: dict[str, str]
+    retain: tuple[Text, ...]
+    bystanders: tuple[Text, ...]
+    unseen: tuple[Text, ...]
+    neighbours: tuple[Encoded, ...]
+    neutral: tuple[Encoded, ...]
+    refused: tuple[Refused, ...]
+
+
+def build(encoder: Encoder, request: ErasureRequest, parallel: ParallelSet, retain: Sequence[Fact], unseen: Sequence[Fact], seed: int) -> Corpus:
+    """Encode everything; controls come from ``unseen`` and, for structured facts, from the phrasebook."""
+    pairs = parallel.usable()
+    langs = tuple(dict.fromkeys(pair.lang for pair in pairs))
+    facts, refused = encode_pairs(encoder, pairs, ALTERNATIVES)
+    made = make_controls(request, pairs, langs, retain, unseen, seed)
+    probes = encode_controls(encoder, made)
+    held = {row.id for row in retain if held_out(row, len(retain))}
+    rows = _texts(encoder, retain, langs)
+    return Corpus(
+        langs=langs,
+        facts=tuple(facts),
+        controls=probes,
+        control_pairs=made,
+        groups={pair.fact: group_of(pair) for pair in (*pairs, *made)},
+        retain=tuple(t for t in rows if t.row not in held),
+        bystanders=tuple(t for t in rows if t.row in held),
+        unseen=tuple(_texts(encoder, unseen or neutral(langs), langs)),
+        neighbours=tuple(p.text for p in probes["aim"] if p.relation is not None and p.serves("train")),
+        neutral=tuple(t.text for t in _texts(encoder, neutral(langs), langs)),
+        refused=tuple(refused),
+    )
+
+
+def make_controls(request: ErasureRequest, pairs: Sequence[Pair], langs: Sequence[str], retain: Sequence[Fact], unseen: Sequence[Fact], seed: int) -> tuple[Pair, ...]:
+    """Control pairs of the forms that the facts have."""
+    wanted = {group_of(pair) for pair in pairs}
+    given = controls_room.from_unseen(unseen, langs, pairs, retain)
+    structured = [fact for fact in request.facts if fact.structured]
+    invented = controls_room.from_phrasebook(structured, langs, get_translator("phrasebook"), CONTROL_ROWS, seed)
+    return tuple(pair for pair in (*given, *invented) if group_of(pair) in wanted)
+
+
+def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tuple[Probe, ...]]:
+    """Controls by split; only those of the verdict carry alternatives, and what the model cannot hold is left out."""
+    found: dict[Split, tuple[Probe, ...]] = {}
+    by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
+    for pair in pairs:
+        by_split[split_of(pair.fact)].append(pair)
+    for split, own in by_split.items():
+        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0)[0])
+    return found
+
+
+def held_out(row: Fact, rows: int) -> bool:
+    """Whether a retain row is a bystander: measured, never trained on. An eighth of the rows, by hash, where there are many."""
+    digest = hashlib.sha256(repr(sorted((lang, s.text) for lang, s in row.statements.items())).encode()).digest()
+    return rows >= BYSTANDER_ROWS and digest[0] % BYSTANDER_SHARE == 0
+
+
+def _texts(encoder: Encoder, rows: Sequence[Fact], langs: Sequence[str]) -> list[Text]:
+    """Rows in the languages asked for (and those in no stated language) that the model can hold."""
+    found = []
+    for row in rows:
+        for lang, statement in row.statements.items():
+            if lang in langs or lang == "und":
+                try:
+                    found.append(Text(row.id, lang, encoder.encode(statement.text, statement.span)))
+                except Unencodable:
+                    continue
+    return found
+
+
+def per_language(items: Iterable[Probe | Text]) -> dict[str, int]:
+    """How many items there are of each language."""
+    return dict(Counter(item.lang for item in items))

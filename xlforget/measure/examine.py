@@ -1,0 +1,123 @@
+"""One model examined on everything that the verdict needs: facts, controls of one split, and what must have stayed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xlforget.corpus.corpus import Corpus, Text
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
+from xlforget.lm import Lm
+from xlforget.measure.gate import Check, Sheets
+from xlforget.measure.judge import decide_bound, ratio
+from xlforget.measure.memorization import token_scores
+from xlforget.measure.scores import ProbeScores, Sheet, score_probes
+from xlforget.measure.verdict import Bound
+
+RETAIN_BOUND = 0.98
+BYSTANDER_AIM = 0.95
+PERPLEXITY_AIM = 1.05
+MADE = "made"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a model knows of texts in one language: mean MA over texts, perplexity over tokens."""
+
+    lang: str
+    texts: int
+    ma: float
+    perplexity: float
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything measured on one model."""
+
+    facts: Sheet
+    controls: Sheet
+    retain: tuple[Kept, ...]
+    bystanders: tuple[Kept, ...]
+    unseen: tuple[Kept, ...]
+
+
+def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: Sequence[Encoded] = ()) -> Examination:
+    """Measure ``lm``; ``controls`` are those of the split that this reading is for."""
+    bystanders = [*corpus.bystanders, *(Text(f"m{k}", MADE, text) for k, text in enumerate(made_bystanders))]
+    return Examination(
+        facts=sheet(lm, corpus.facts),
+        controls=sheet(lm, controls),
+        retain=kept(lm, corpus.retain),
+        bystanders=kept(lm, bystanders),
+        unseen=kept(lm, corpus.unseen),
+    )
+
+
+def sheet(lm: Lm, probes: Sequence[Probe]) -> Sheet:
+    return Sheet(probes, score_probes(lm, probes))
+
+
+def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
+    """Per language: MA on the answers (whole text where there is none) and perplexity of the same tokens."""
+    scored = defaultdict(list)
+    for text, score in zip(texts, token_scores(lm, [t.text for t in texts]), strict=True):
+        scored[text.lang].append(score)
+    return tuple(
+        Kept(lang, len(own), float(np.mean([s.ma for s in own])), float(np.exp(-np.concatenate([s.logp for s in own]).mean())))
+        for lang, own in scored.items()
+    )
+
+
+def checks(base: Examination, edited: Examination, corpus: Corpus) -> list[Check]:
+    """The checks of this request: each form of fact, under its training wordings and under those held out."""
+    groups = corpus.groups
+    found = []
+    for group in dict.fromkeys(groups[p.row] for p in corpus.facts):
+        rows = {row for row, own in groups.items() if own == group}
+        probes = [p for p in corpus.facts if p.row in rows]
+        langs = tuple(dict.fromkeys(p.lang for p in probes))
+        sheets = [Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited)]
+        found.append(Check(f"{group}: memorization", "train", langs, *sheets))
+        if any(p.role == "gate" for p in probes):
+            found.append(Check(f"{group}: held-out wordings", "gate", langs, *sheets))
+    return found
+
+
+def bounds(base: Examination, edited: Examination) -> list[Bound]:
+    """Damage: MA on the retain rows is gated; bystanders and perplexity are aimed at."""
+    found = []
+    for name, before, after, required in (
+        ("retain MA", base.retain, edited.retain, True),
+        ("bystanders MA", base.bystanders, edited.bystanders, False),
+    ):
+        bound = RETAIN_BOUND if required else BYSTANDER_AIM
+        pairs = list(zip(before, after, strict=True))
+        if pairs:
+            means = [float(np.mean([getattr(k, "ma") for k in side])) for side in zip(*pairs, strict=True)]
+            found.append(_bound(name, None, means[0], means[1], bound, "at least", required))
+        found += [_bound(name, b.lang, b.ma, a.ma, bound, "at least", False) for b, a in pairs]
+    for b, a in zip(base.unseen, edited.unseen, strict=True):
+        found.append(_bound("unseen perplexity", b.lang, b.perplexity, a.perplexity, PERPLEXITY_AIM, "at most", False))
+    return found
+
+
+def _bound(name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool) -> Bound:
+    outcome, reason = decide_bound(before, after, bound, direction)
+    return Bound(
+        check="damage", name=name, lang=lang, before=before, after=after, ratio=ratio(before, after), bound=bound,
+        direction="at least" if direction == "at least" else "at most", required=required, outcome=outcome, reason=reason,
+    )  # fmt: skip
+
+
+def as_rows(sheets: Iterable[Sheet]) -> list[list[float | None]]:
+    """Scores as JSON, in the order of the probes; NaN is null."""
+    return [[None if np.isnan(v) else v for v in (s.ma, s.logp, s.margin, s.es)] for sheet in sheets for s in sheet.scores]
+
+
+def from_rows(probes: Sequence[Probe], rows: Sequence[Sequence[float | None]]) -> Sheet:
+    """The reverse of `as_rows` for one sheet. Raises ValueError where the number of rows differs."""
+    if len(rows) != len(probes):
+        raise ValueError("scores and probes differ in number")
+    return Sheet(probes, [ProbeScores(*(float("nan") if v is None else v for v in row)) for row in rows])

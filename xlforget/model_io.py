@@ -1,0 +1,107 @@
+"""Load and save with transformers, after the folder policy said yes. Safetensors only, no code from a model, no pickle."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xlforget.artifact import folder, policy
+from xlforget.corpus.encode import Encoder
+from xlforget.errors import MachineError, UsageError
+from xlforget.lm import Lm
+
+OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
+REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model on disk and in memory. ``files``: SHA-256 of every file of it that counts, by name."""
+
+    folder: Path
+    name: str
+    files: dict[str, str]
+    lm: Lm
+    encoder: Encoder
+
+
+def locate(model: str) -> Path:
+    """The local folder of a model: itself, or a snapshot of a hub repository (safetensors, JSON and tokenizer files only)."""
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"]))
+    except Exception as error:
+        raise UsageError(
+            f"{model!r} is not a folder here, and as a hub repository it could not be had ({type(error).__name__}).",
+            do="Give the path of a folder with config.json, tokenizer files and safetensors weights.",
+            code="NO_MODEL",
+        ) from None
+
+
+def digests(where: Path) -> dict[str, str]:
+    """SHA-256 of the files that make the model; its papers, where this tool wrote them, are not part of it."""
+    contents = policy.check_folder(where, own_output=False)
+    found = folder.digests(where, own_output=False)
+    return {name: found[name] for name in contents.files if name in found and name not in OURS}
+
+
+def open_model(model: str, device: str = "auto") -> Opened:
+    """Check the folder, hash it, load it. Raises UsageError, IntegrityError, MachineError."""
+    where = locate(model)
+    files = digests(where)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    lm = Lm(_load(where, device))
+    return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm))
+
+
+def reopen(where: Path, device: str = "auto") -> Lm:
+    """A model of ours as it stands on disk."""
+    policy.check_folder(where, own_output=False)
+    return Lm(_load(where, device))
+
+
+def _load(where: Path, device: str) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.float32 if chosen == "cpu" else "auto"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True)
+        return model.to(chosen).eval()
+    except torch.cuda.OutOfMemoryError:
+        raise MachineError("The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"The model cannot be loaded as a causal language model ({type(error).__name__}).",
+            do="Check that transformers loads it with AutoModelForCausalLM.",
+            code="NO_MODEL",
+        ) from None
+
+
+def load_encoder(where: Path, lm: Lm) -> Encoder:
+    """The model's tokenizer with the length that the model reads."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
+    context = getattr(lm.model.config, "max_position_embeddings", None) or getattr(lm.model.config, "n_positions", None)
+    return Encoder(tokenizer, int(context or tokenizer.model_max_length))
+
+
+def save(lm: Lm, base: Path, staging: Path) -> None:
+    """Weights and config of ``lm``, and the base's other files as they are. Raises MachineError for non-finite weights."""
+    if not all(bool(torch.isfinite(p).all()) for p in lm.model.parameters()):
+        raise MachineError("The weights are no longer finite numbers.", do="Lower the learning rate and start with --fresh.", code="NOT_FINITE")
+    lm.model.save_pretrained(staging, max_shard_size="5GB")
+    for name in policy.check_folder(base, own_output=False).files:
+        if name not in REWRITTEN | OURS and not name.endswith(".safetensors"):
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(base / name, staging / name)

@@ -1,0 +1,72 @@
+"""A run on disk: weights, optimizer and streams, so that the same command goes on and ends as if never stopped."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from xlforget.unlearn.engine import Engine
+
+FOLDER = "checkpoint"
+
+
+def save(engine: Engine, work: Path) -> None:
+    """Write the engine's state beside the former one and put it in its place with one rename."""
+    fresh, place, old = (work / name for name in (f"{FOLDER}.new", FOLDER, f"{FOLDER}.old"))
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir()
+    save_file({name: p.detach().contiguous() for name, p in _parameters(engine).items()}, fresh / "weights.safetensors")
+    save_file(_optimizer_tensors(engine), fresh / "optimizer.safetensors")
+    state = {
+        "step": engine.progress.step,
+        "cycle": engine.progress.cycle,
+        "visits": engine.progress.visits,
+        "live": engine.progress.live,
+        "streams": {name: stream.state() for name, stream in engine.streams.items()},
+    }
+    (fresh / "state.json").write_text(json.dumps(state))
+    if place.exists():
+        place.rename(old)
+    fresh.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(engine: Engine, work: Path) -> bool:
+    """Bring ``engine`` to where the last checkpoint stands; False where there is none."""
+    place = next((work / name for name in (FOLDER, f"{FOLDER}.old") if (work / name / "state.json").is_file()), None)
+    if place is None:
+        return False
+    state = json.loads((place / "state.json").read_text())
+    weights = load_file(place / "weights.safetensors")
+    with torch.no_grad():
+        for name, parameter in _parameters(engine).items():
+            parameter.copy_(weights[name])
+    _restore_optimizer(engine, load_file(place / "optimizer.safetensors"))
+    engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
+    engine.progress.visits, engine.progress.live = state["visits"], state["live"]
+    for name, stream in engine.streams.items():
+        stream.restore(state["streams"][name])
+    return True
+
+
+def _parameters(engine: Engine) -> dict[str, torch.nn.Parameter]:
+    """Each parameter once; tied ones under their first name."""
+    return dict(engine.lm.model.named_parameters())
+
+
+def _optimizer_tensors(engine: Engine) -> dict[str, torch.Tensor]:
+    state: dict[Any, dict[str, torch.Tensor]] = engine.optimizer.state
+    names = {p: name for name, p in _parameters(engine).items()}
+    return {f"{names[p]}|{key}": value.contiguous() for p, own in state.items() for key, value in own.items()}
+
+
+def _restore_optimizer(engine: Engine, tensors: dict[str, torch.Tensor]) -> None:
+    parameters = _parameters(engine)
+    for key, value in tensors.items():
+        name, _, part = key.rpartition("|")
+        home = value if part == "step" else value.to(parameters[name].device)
+        engine.optimizer.state[parameters[name]][part] = home
