@@ -93,6 +93,36 @@ def test_a_payload_under_a_good_looking_signature_is_refused(base: Path, pair: K
     assert (caught.value.code, caught.value.files) == ("BAD_SIGNATURE", ("audit.dsse.json",))
 
 
+def test_another_spelling_of_the_same_signature_is_refused(base: Path, pair: KeyPair) -> None:
+    """A space, or the unused bits of base64's last letter: nothing that changes what was signed, and yet a change."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    seen = set()
+    for length in range(12):
+        attestation.sign_audit(base, {"pad": "x" * length}, {"a": "0"}, pair.private)
+        path = base / "audit.dsse.json"
+        envelope = json.loads(path.read_bytes())
+        path.write_bytes(path.read_bytes() + b" ")
+        assert audit_refused(base, pair) == "BUNDLE_FORMAT"
+        for name, holder in (("payload", envelope), ("sig", envelope["signatures"][0])):
+            text = holder[name]
+            body = text.rstrip("=")
+            if body != text:
+                other = letters[letters.index(body[-1]) ^ 1]
+                holder[name] = body[:-1] + other + text[len(body) :]
+                assert base64.b64decode(holder[name]) == base64.b64decode(text)
+                path.write_bytes(strict_json.canonical(envelope))
+                assert audit_refused(base, pair) == "BUNDLE_FORMAT"
+                holder[name] = text
+                seen.add(name)
+    assert seen == {"payload", "sig"}
+
+
+def audit_refused(root: Path, pair: KeyPair) -> str:
+    with pytest.raises(IntegrityError) as caught:
+        attestation.verify_audit(root, pair.public)
+    return caught.value.code
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b'{"a":1,"a":1}'])
 def test_junk_is_refused_with_a_code(base: Path, pair: KeyPair, content: bytes) -> None:
     (base / "model.sig").write_bytes(content)

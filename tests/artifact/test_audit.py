@@ -43,6 +43,7 @@ def test_an_audit_reads_back_as_it_was(audit_of: Make) -> None:
     ("place", "value"),
     [
         (("result",), "failed"),
+        (("result",), "nothing memorised"),
         (("base", "name"), "/home/zorvana/model"),
         (("base", "files"), {"../x": "ab" * 32}),
         (("environment", "device"), "C:\\Users"),
@@ -73,6 +74,13 @@ def test_a_failed_audit_never_names_output_weights(audit_of: Make) -> None:
         audit_of(FILES, FILES, leak="fr")
     with pytest.raises(ValidationError):
         audit_of(FILES, None)
+
+
+def test_two_facts_never_share_an_id(audit_of: Make) -> None:
+    document = json.loads(audit_file.to_json(audit_of(FILES, FILES)))
+    document["facts"][1]["id"] = document["facts"][0]["id"]
+    with pytest.raises(IntegrityError):
+        audit_file.from_document(document)
 
 
 def test_a_ticket_is_an_opaque_reference() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from xlforget.artifact import evidence
 from xlforget.artifact.evidence import bundle_digest, read_bundle, write_bundle
 from xlforget.errors import IntegrityError, UsageError
 
@@ -49,6 +50,13 @@ def test_a_bundle_that_unpacks_to_more_than_it_states_is_refused(tmp_path: Path)
     path.write_bytes(whole.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(IntegrityError):
         read_bundle(path)
+
+
+def test_a_bundle_that_is_too_large_unpacked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bundle(tmp_path / "a.xfset", {"a.json": b"x" * 100_000})
+    monkeypatch.setattr(evidence, "MAX_BYTES", 99_999)
+    with pytest.raises(IntegrityError):
+        read_bundle(tmp_path / "a.xfset")
 
 
 def test_every_changed_byte_is_an_error_or_harmless(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ def test_the_folder_appears_only_at_the_end(tmp_path: Path) -> None:
         (staging / "audit.json").write_text("1")
         assert staging.name == "out"
         assert not target.exists()
+        inode = staging.stat().st_ino
+    assert target.stat().st_ino == inode, "moved in one step, not copied"
     assert names(target) == ["audit.json"]
     assert names(target.parent) == ["out"]
 

@@ -170,19 +170,59 @@ def test_a_signed_but_untrue_verdict_is_not_a_pass(
     assert [finding.check for finding in found.findings if not finding.ok] == ["figures"]
 
 
-def test_a_failed_run_has_signed_papers_about_the_base(
-    tmp_path: Path, base: Path, pair: KeyPair, audit_of: MakeAudit
-) -> None:
+@pytest.fixture
+def failed(tmp_path: Path, base: Path, pair: KeyPair, audit_of: MakeAudit) -> Path:
+    """The papers of a failed run: their statement is about the base, so it does not vouch for the papers themselves."""
     target = tmp_path / "tiny-forgotten.failed"
     with output_folder(target) as staging:
         write_papers(staging, audit_of(digests(base), None, leak="fr"), pair.private)
-    assert {path.name for path in target.iterdir()} == {"audit.json", "audit.html", "audit.dsse.json", "model.sig"}
-    found = verify_papers(target, pair.public)
-    assert not found.passed
-    assert attestation.verify_audit(target, pair.public)[0] == digests(base)
-    shutil.copy(base / "model.safetensors", target)
-    attestation.sign_model(target, pair.private)
-    assert refused(target, pair.public).files == ("model.safetensors",)
+    return target
+
+
+def test_a_failed_run_has_signed_papers_about_the_base(failed: Path, base: Path, pair: KeyPair) -> None:
+    assert {path.name for path in failed.iterdir()} == {"audit.json", "audit.html", "audit.dsse.json", "model.sig"}
+    assert not verify_papers(failed, pair.public).passed
+    assert attestation.verify_audit(failed, pair.public)[0] == digests(base)
+    shutil.copy(base / "model.safetensors", failed)
+    attestation.sign_model(failed, pair.private)
+    assert refused(failed, pair.public).files == ("model.safetensors",)
+
+
+def test_an_edited_audit_of_a_failed_run_is_refused(failed: Path, pair: KeyPair) -> None:
+    document = json.loads((failed / "audit.json").read_bytes())
+    document["request"]["facts"] = 4
+    (failed / "audit.json").write_text(json.dumps(document))
+    attestation.sign_model(failed, pair.private)
+    assert refused(failed, pair.public).code == "AUDIT_MISMATCH"
+
+
+def test_a_missing_report_of_a_failed_run_is_named(failed: Path, pair: KeyPair) -> None:
+    (failed / "audit.html").unlink()
+    attestation.sign_model(failed, pair.private)
+    error = refused(failed, pair.public)
+    assert (error.code, error.files) == ("PAPER_MISSING", ("audit.html",))
+
+
+def test_a_statement_about_other_files_is_refused(signed: Path, pair: KeyPair) -> None:
+    subject, audit = attestation.verify_audit(signed, pair.public)
+    attestation.sign_audit(signed, audit, subject | {"config.json": "0" * 64}, pair.private)
+    attestation.sign_model(signed, pair.private)
+    assert refused(signed, pair.public).files == ("config.json",)
+
+
+def test_a_signature_does_not_make_code_acceptable(
+    tmp_path: Path, base: Path, pair: KeyPair, audit_of: MakeAudit, write: WriteModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+    write(target)
+    (target / "config.json").write_text(json.dumps({"auto_map": {"AutoModel": "evil.Model"}}))
+    with pytest.raises(IntegrityError):
+        write_papers(target, audit_of(digests(base), digests(target)), pair.private)
+    with monkeypatch.context() as patch:
+        patch.setattr(papers, "check_folder", lambda *_, **__: None)
+        write_papers(target, audit_of(digests(base), digests(target)), pair.private)
+    error = refused(target, pair.public)
+    assert (error.code, error.files) == ("REMOTE_CODE", ("config.json",))
 
 
 def test_nothing_memorised_is_a_pass_without_a_model(

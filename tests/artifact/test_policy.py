@@ -114,6 +114,25 @@ def test_an_index_that_lies_is_refused(
     assert (found, INDEX in files) == (code, True)
 
 
+def test_a_tensor_in_two_shards_is_refused(base: Path, tensor_bytes: TensorBytes) -> None:
+    shards(base, tensor_bytes, GOOD_MAP)
+    (base / "model-00001-of-00002.safetensors").write_bytes(tensor_bytes({"a": [1.0], "b": [2.0]}))
+    assert refused(base) == ("INDEX", (INDEX,))
+
+
+@pytest.mark.parametrize("name", ["consolidated.safetensors", "pytorch_model.bin.index.json"])
+def test_weights_that_no_loader_reads_are_not_ours(base: Path, tensor_bytes: TensorBytes, name: str) -> None:
+    (base / name).write_bytes(tensor_bytes({"a": [1.0]}) if name.endswith("tensors") else b"{}")
+    assert name not in check_folder(base, own_output=False).weights
+    assert refused(base, own_output=True) == ("INDEX", (name,))
+
+
+def test_a_name_that_cannot_be_shown_is_refused(base: Path) -> None:
+    (base / "a\nb.txt").write_text("x")
+    code, files = refused(base)
+    assert (code, "\n" in files[0]) == ("BAD_NAME", False)
+
+
 def test_two_answers_to_which_is_the_model_are_refused(base: Path, tensor_bytes: TensorBytes) -> None:
     whole = (base / "model.safetensors").read_bytes()
     shards(base, tensor_bytes, GOOD_MAP)
@@ -185,6 +204,7 @@ TENSOR = '{"dtype":"F32","shape":[2],"data_offsets":[0,8]}'
         (raw(f'{{"a":{TENSOR.replace("F32", "X")}}}'), "ST_HEADER"),
         (raw(f'{{"__metadata__":{{"k":1}},"a":{TENSOR}}}'), "ST_META"),
         (raw("[]"), "ST_HEADER"),
+        (raw('{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}}', b"\0"), "ST_HEADER"),
     ],
 )
 def test_malformed_weights_are_refused(base: Path, content: bytes, code: str) -> None:
