@@ -18,6 +18,7 @@ TYPES = {
     "list_type": "an array",
     "tuple_type": "an array",
 }
+MOST = 50  # of one record; each costs a look at all its keys
 # Markers that pydantic puts into places, for a value that may be a string or an object.
 BRANCHES = ("string", "by_language")
 # pydantic's types and our own validators' to (code, what is wrong).
@@ -26,7 +27,7 @@ KINDS = {
     "string_too_short": ("EMPTY_TEXT", "is empty"),
     "too_short": ("EMPTY_TEXT", "is empty"),
     "blank": ("EMPTY_TEXT", "holds no character to read"),
-    "string_too_long": ("TOO_LONG", "is too long"),
+    "too_long": ("TOO_LONG", "is too long"),
     "language": ("UNKNOWN_LANGUAGE", "is no language tag; tags are BCP-47, such as en, pt-BR or zh"),
     "language_twice": ("DUPLICATE_LANGUAGE", "names one language twice"),
     "literal_error": ("BAD_VALUE", "is not one of the values that the schema names"),
@@ -57,7 +58,7 @@ def of_validation(
 
     ``known``: the keys of the record's form; ``ours``: the keys of all forms, which may be named.
     """
-    for found in error.errors(include_url=False, include_context=False, include_input=False):
+    for found in error.errors(include_url=False, include_context=False, include_input=False)[:MOST]:
         # Never found["msg"]: it may quote the value.
         place = tuple(part for part in found["loc"] if part not in BRANCHES)
         if found["type"] == "extra_forbidden":

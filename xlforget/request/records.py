@@ -6,6 +6,7 @@ stands in its text, one mask, the same languages on both sides) is found when th
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -20,12 +21,11 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from xlforget.request.clean import MASK, clean, cut, fill, locate
 from xlforget.request.fact import EVERY_LANGUAGE, Fact, Form, Gender, Statement, Structured
-from xlforget.request.faults import Fault, Faults, of_validation
+from xlforget.request.faults import MOST, Fault, Faults, of_validation
 from xlforget.request.tags import canonical_tag
 
 T = TypeVar("T")
@@ -89,8 +89,8 @@ class Form1(Record):
 
     lang: Language
     text: Text
-    answer: Text | SkipJsonSchema[None] = None
-    span: tuple[StrictInt, StrictInt] | SkipJsonSchema[None] = None
+    answer: Text | None = None
+    span: tuple[StrictInt, StrictInt] | None = None
 
     def statements(self) -> dict[str, Statement]:
         _without_mask(self.text, "`text`")
@@ -132,7 +132,7 @@ class Form4(Record):
     relation: str
     object: Name
     aliases: Lists = Field(default_factory=dict)
-    gender: Gender | SkipJsonSchema[None] = None
+    gender: Gender | None = None
 
     def statements(self) -> dict[str, Statement]:
         return {}
@@ -152,7 +152,7 @@ class Form5(Record):
     """The text in several languages, and the answer in each; without answers the whole sentences must go."""
 
     texts: Languages
-    answers: Languages | SkipJsonSchema[None] = None
+    answers: Languages | None = None
 
     def statements(self) -> dict[str, Statement]:
         _each(self.texts, lambda lang: _without_mask(self.texts[lang], f"`texts.{lang}`"))
@@ -221,7 +221,7 @@ def _form(record: Mapping[str, Any]) -> Form:
     """The record's form, by its keys. Fault NO_FORM, MIXED_FORMS: none of the six, or several."""
     found = {form: mark for mark, form in _MARKS.items() if mark in record}
     if not found:
-        close = [match for key in record for match in get_close_matches(str(key), _MARKS, n=1)]
+        close = [match for key in islice(record, MOST) for match in get_close_matches(key, _MARKS, n=1)]
         hint = f"; did you mean `{close[0]}`?" if close else ""
         raise Fault("NO_FORM", f"none of the six forms: has none of the keys {', '.join(_MARKS)}{hint}")
     if len(found) > 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core.core_schema import WithDefaultSchema
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 from xlforget.request.records import FORMS
 
@@ -17,8 +17,12 @@ FILE = "schema.json"
 
 
 class _Generator(GenerateJsonSchema):
+    """None stands for a key that is left out; null itself is refused, so it is neither a type nor a default to show."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """None stands for a key that is left out; null itself is refused, so it is no default to show."""
         shown = super().default_schema(schema)
         return {key: value for key, value in shown.items() if (key, value) != ("default", None)}
 

@@ -12,7 +12,7 @@ def canonical_tag(tag: str) -> str | None:
 
     Extensions and private parts ("en-x-anything") are refused: they may hold any text, and tags are shown in messages.
     """
-    if not tag.isascii() or len(tag) > LONGEST:
+    if not tag.isascii() or len(tag) > LONGEST or tag.lower().startswith("x-"):
         return None
     import langcodes  # here: most imports of this room read no tag
     from langcodes.tag_parser import LanguageTagError
