@@ -109,3 +109,9 @@ def test_every_relations_kind_is_there_and_no_other() -> None:
         kinds.kind("no_such")
     assert unknown.value.code == "UNKNOWN_KIND"
     assert all(kinds.kind(relation(name).object_kind) for name in names())
+
+
+def test_a_kind_that_has_no_more_to_give_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = kinds.Kind("few", lambda random: {"*": random.choice("abc")})
+    monkeypatch.setattr(kinds, "kind", lambda name: few)
+    assert sorted(invent_objects(relation("phone_number"), "en", 9, 0)) == ["a", "b", "c"]
