@@ -35,7 +35,11 @@ def locate(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"]))
+        return Path(
+            snapshot_download(
+                model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"]
+            )
+        )
     except Exception as error:
         raise UsageError(
             f"{model!r} is not a folder here, and as a hub repository it could not be had ({type(error).__name__}).",
@@ -75,10 +79,15 @@ def _load(where: Path, device: str) -> Any:
     chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float32 if chosen == "cpu" else "auto"
     try:
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True)
-        return model.to(chosen).eval()
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
+        model.to(chosen)  # type: ignore[arg-type]
+        return model.eval()
     except torch.cuda.OutOfMemoryError:
-        raise MachineError("The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY") from None
+        raise MachineError(
+            "The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY"
+        ) from None
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
             f"The model cannot be loaded as a causal language model ({type(error).__name__}).",
@@ -99,7 +108,11 @@ def load_encoder(where: Path, lm: Lm) -> Encoder:
 def save(lm: Lm, base: Path, staging: Path) -> None:
     """Weights and config of ``lm``, and the base's other files as they are. Raises MachineError for non-finite weights."""
     if not all(bool(torch.isfinite(p).all()) for p in lm.model.parameters()):
-        raise MachineError("The weights are no longer finite numbers.", do="Lower the learning rate and start with --fresh.", code="NOT_FINITE")
+        raise MachineError(
+            "The weights are no longer finite numbers.",
+            do="Lower the learning rate and start with --fresh.",
+            code="NOT_FINITE",
+        )
     lm.model.save_pretrained(staging, max_shard_size="5GB")
     for name in policy.check_folder(base, own_output=False).files:
         if name not in REWRITTEN | OURS and not name.endswith(".safetensors"):

@@ -16,6 +16,7 @@ from xlforget.request.fact import Fact, Statement, Structured
 Split = Literal["aim", "stop", "gate"]
 Group = Literal["structured", "answer", "sentence"]
 
+OTHER_ANSWERS = 8
 SPLITS: tuple[Split, ...] = ("aim", "stop", "gate")
 
 
@@ -31,7 +32,9 @@ def split_of(row: str) -> Split:
     return SPLITS[int.from_bytes(hashlib.sha256(row.encode()).digest()[:8]) % len(SPLITS)]
 
 
-def from_unseen(unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]) -> tuple[Pair, ...]:
+def from_unseen(
+    unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]
+) -> tuple[Pair, ...]:
     """Controls from the user's unseen rows, less those that share a prompt with a fact or a retain row in any language."""
     taken = {(p.lang, _prompt(w.text, w.span)) for p in known for w in p.wordings}
     taken |= {(lang, _prompt(s.text, s.span)) for row in retain for lang, s in row.statements.items()}
@@ -51,10 +54,14 @@ def _prompt(text: str, span: tuple[int, int] | None) -> str:
 def _pair(row: str, lang: str, statement: Statement, candidates: Sequence[str]) -> Pair:
     wording = Wording(text=statement.text, span=statement.span, role="all")
     others = tuple(c for c in candidates if c != wording.answer)
-    return Pair(fact=row, lang=lang, wordings=(wording,), candidates=others, relation=None, status="ok", translator="unseen")
+    return Pair(
+        fact=row, lang=lang, wordings=(wording,), candidates=others, relation=None, status="ok", translator="unseen"
+    )
 
 
-def from_phrasebook(facts: Sequence[Fact], langs: Sequence[str], translator: Translator, rows: int, seed: int) -> tuple[Pair, ...]:
+def from_phrasebook(
+    facts: Sequence[Fact], langs: Sequence[str], translator: Translator, rows: int, seed: int
+) -> tuple[Pair, ...]:
     """About ``rows`` invented people in the relations of the structured ``facts``, in the facts' proportions."""
     relations = [fact.structured.relation for fact in facts if fact.structured]
     if not relations:
@@ -77,8 +84,16 @@ def _invented(row: str, person: Structured, langs: Sequence[str], translator: Tr
             wordings = translator.wordings(fact, lang)
         except Missing:
             continue
-        others = [o for o in invent.objects(relation, lang) if o != wordings[0].answer]
+        others = [o for o in invent.invent_objects(relation, lang, OTHER_ANSWERS, seed) if o != wordings[0].answer]
         pairs.append(
-            Pair(fact=row, lang=lang, wordings=wordings, candidates=tuple(others), relation=person.relation, status="ok", translator=translator.name)
+            Pair(
+                fact=row,
+                lang=lang,
+                wordings=wordings,
+                candidates=tuple(others),
+                relation=person.relation,
+                status="ok",
+                translator=translator.name,
+            )
         )
     return pairs

@@ -46,7 +46,14 @@ class Corpus:
     refused: tuple[Refused, ...]
 
 
-def build(encoder: Encoder, request: ErasureRequest, parallel: ParallelSet, retain: Sequence[Fact], unseen: Sequence[Fact], seed: int) -> Corpus:
+def build(
+    encoder: Encoder,
+    request: ErasureRequest,
+    parallel: ParallelSet,
+    retain: Sequence[Fact],
+    unseen: Sequence[Fact],
+    seed: int,
+) -> Corpus:
     """Encode everything; controls come from ``unseen`` and, for structured facts, from the phrasebook."""
     pairs = parallel.usable()
     langs = tuple(dict.fromkeys(pair.lang for pair in pairs))
@@ -63,14 +70,21 @@ def build(encoder: Encoder, request: ErasureRequest, parallel: ParallelSet, reta
         groups={pair.fact: group_of(pair) for pair in (*pairs, *made)},
         retain=tuple(t for t in rows if t.row not in held),
         bystanders=tuple(t for t in rows if t.row in held),
-        unseen=tuple(_texts(encoder, unseen or neutral(langs), langs)),
+        unseen=tuple(_texts(encoder, unseen or neutral(langs)[1::2], langs)),
         neighbours=tuple(p.text for p in probes["aim"] if p.relation is not None and p.serves("train")),
-        neutral=tuple(t.text for t in _texts(encoder, neutral(langs), langs)),
+        neutral=tuple(t.text for t in _texts(encoder, neutral(langs)[::2], langs)),
         refused=tuple(refused),
     )
 
 
-def make_controls(request: ErasureRequest, pairs: Sequence[Pair], langs: Sequence[str], retain: Sequence[Fact], unseen: Sequence[Fact], seed: int) -> tuple[Pair, ...]:
+def make_controls(
+    request: ErasureRequest,
+    pairs: Sequence[Pair],
+    langs: Sequence[str],
+    retain: Sequence[Fact],
+    unseen: Sequence[Fact],
+    seed: int,
+) -> tuple[Pair, ...]:
     """Control pairs of the forms that the facts have."""
     wanted = {group_of(pair) for pair in pairs}
     given = controls_room.from_unseen(unseen, langs, pairs, retain)
@@ -80,13 +94,17 @@ def make_controls(request: ErasureRequest, pairs: Sequence[Pair], langs: Sequenc
 
 
 def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tuple[Probe, ...]]:
-    """Controls by split; only those of the verdict carry alternatives, and what the model cannot hold is left out."""
-    found: dict[Split, tuple[Probe, ...]] = {}
+    """Controls by split, each in the wordings that its split is read in; only the verdict's carry alternatives.
+
+    What the model cannot hold is left out.
+    """
     by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
     for pair in pairs:
         by_split[split_of(pair.fact)].append(pair)
+    found: dict[Split, tuple[Probe, ...]] = {}
     for split, own in by_split.items():
-        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0)[0])
+        probes, _ = encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0)
+        found[split] = tuple(p for p in probes if p.role in ("all", "train", split))
     return found
 
 

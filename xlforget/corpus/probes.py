@@ -49,7 +49,9 @@ def encode_pairs(encoder: Encoder, pairs: Iterable[Pair], alternatives: int) -> 
 
 def _probe(encoder: Encoder, pair: Pair, number: int, wording: Wording, alternatives: int) -> Probe:
     others = tuple(_others(encoder, wording, pair.candidates, alternatives)) if wording.span else ()
-    return Probe(pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation)
+    return Probe(
+        pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation
+    )
 
 
 def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit: int) -> Iterable[Encoded]:
@@ -61,7 +63,9 @@ def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit
         if made == limit:
             return
         try:
-            encoded = encoder.encode(wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate)))
+            encoded = encoder.encode(
+                wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate))
+            )
         except Unencodable:
             continue
         made += 1

@@ -12,7 +12,17 @@ Progress = Callable[[int, int], None]
 
 
 @torch.inference_mode()
-def sample(lm: Lm, start: Sequence[int], count: int, *, end: int | None, longest: int, seed: int, rows: int = 256, progress: Progress | None = None) -> list[tuple[int, ...]]:
+def sample(
+    lm: Lm,
+    start: Sequence[int],
+    count: int,
+    *,
+    end: int | None,
+    longest: int,
+    seed: int,
+    rows: int = 256,
+    progress: Progress | None = None,
+) -> list[tuple[int, ...]]:
     """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
 
     Each ends with ``end`` or after ``longest`` tokens. The same seed gives the same samples on the same machine.
@@ -27,7 +37,9 @@ def sample(lm: Lm, start: Sequence[int], count: int, *, end: int | None, longest
     return out
 
 
-def _batch(lm: Lm, start: list[int], rows: int, end: int | None, longest: int, generator: torch.Generator) -> list[tuple[int, ...]]:
+def _batch(
+    lm: Lm, start: list[int], rows: int, end: int | None, longest: int, generator: torch.Generator
+) -> list[tuple[int, ...]]:
     from transformers import DynamicCache
 
     texts = [list(start) for _ in range(rows)]

@@ -19,18 +19,22 @@ BOS, EOS = "<s>", "</s>"
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE that writes BOS in front and EOS behind every text."""
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    core.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[BOS, EOS], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=[BOS, EOS], initial_alphabet=alphabet, show_progress=False
+    )
     core.train_from_iterator(texts, trainer)
-    core.post_processor = processors.TemplateProcessing(  # type: ignore[assignment]
+    core.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A {EOS}", special_tokens=[(BOS, 0), (EOS, 1)]
     )
     return PreTrainedTokenizerFast(tokenizer_object=core, bos_token=BOS, eos_token=EOS, pad_token=EOS)
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, *, layers: int = 4, width: int = 128, context: int = 256, seed: int = 0) -> LlamaForCausalLM:
+def new_model(
+    tokenizer: PreTrainedTokenizerFast, *, layers: int = 4, width: int = 128, context: int = 256, seed: int = 0
+) -> LlamaForCausalLM:
     """A random Llama-shaped model with tied embeddings."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -48,7 +52,16 @@ def new_model(tokenizer: PreTrainedTokenizerFast, *, layers: int = 4, width: int
     return LlamaForCausalLM(config)
 
 
-def memorise(model: LlamaForCausalLM, texts: Sequence[Encoded], *, epochs: int, lr: float = 3e-3, batch_tokens: int = 1024, seed: int = 0, progress: Progress | None = None) -> None:
+def memorise(
+    model: LlamaForCausalLM,
+    texts: Sequence[Encoded],
+    *,
+    epochs: int,
+    lr: float = 3e-3,
+    batch_tokens: int = 1024,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
     """AdamW with a one-cycle rate over all texts, ``epochs`` times, in batches of similar length. Changes ``model``."""
     generator = torch.Generator().manual_seed(seed)
     total = epochs * len(_batches(texts, batch_tokens, torch.Generator().manual_seed(seed)))

@@ -1,7 +1,7 @@
 """One model examined on everything that the verdict needs: facts, controls of one split, and what must have stayed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +45,23 @@ class Examination:
 
 def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: Sequence[Encoded] = ()) -> Examination:
     """Measure ``lm``; ``controls`` are those of the split that this reading is for."""
-    bystanders = [*corpus.bystanders, *(Text(f"m{k}", MADE, text) for k, text in enumerate(made_bystanders))]
     return Examination(
         facts=sheet(lm, corpus.facts),
         controls=sheet(lm, controls),
         retain=kept(lm, corpus.retain),
-        bystanders=kept(lm, bystanders),
+        bystanders=bystanders(lm, corpus, made_bystanders),
         unseen=kept(lm, corpus.unseen),
     )
+
+
+def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
+    """What training never sees and must not harm: retain rows held out, and samples of the model held out."""
+    return kept(lm, [*corpus.bystanders, *(Text(f"m{k}", MADE, text) for k, text in enumerate(made))])
+
+
+def mean_ma(kept: Sequence[Kept]) -> float:
+    """Mean over languages; 1 where there is no text, for nothing can then be lost."""
+    return float(np.mean([k.ma for k in kept])) if kept else 1.0
 
 
 def sheet(lm: Lm, probes: Sequence[Probe]) -> Sheet:
@@ -65,18 +74,22 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
     for text, score in zip(texts, token_scores(lm, [t.text for t in texts]), strict=True):
         scored[text.lang].append(score)
     return tuple(
-        Kept(lang, len(own), float(np.mean([s.ma for s in own])), float(np.exp(-np.concatenate([s.logp for s in own]).mean())))
+        Kept(
+            lang,
+            len(own),
+            float(np.mean([s.ma for s in own])),
+            float(np.exp(-np.concatenate([s.logp for s in own]).mean())),
+        )
         for lang, own in scored.items()
     )
 
 
-def checks(base: Examination, edited: Examination, corpus: Corpus) -> list[Check]:
-    """The checks of this request: each form of fact, under its training wordings and under those held out."""
-    groups = corpus.groups
+def checks(base: Examination, edited: Examination, groups: Mapping[str, str]) -> list[Check]:
+    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones."""
     found = []
-    for group in dict.fromkeys(groups[p.row] for p in corpus.facts):
+    for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
         rows = {row for row, own in groups.items() if own == group}
-        probes = [p for p in corpus.facts if p.row in rows]
+        probes = [p for p in base.facts.probes if p.row in rows]
         langs = tuple(dict.fromkeys(p.lang for p in probes))
         sheets = [Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited)]
         found.append(Check(f"{group}: memorization", "train", langs, *sheets))
@@ -95,15 +108,16 @@ def bounds(base: Examination, edited: Examination) -> list[Bound]:
         bound = RETAIN_BOUND if required else BYSTANDER_AIM
         pairs = list(zip(before, after, strict=True))
         if pairs:
-            means = [float(np.mean([getattr(k, "ma") for k in side])) for side in zip(*pairs, strict=True)]
-            found.append(_bound(name, None, means[0], means[1], bound, "at least", required))
+            found.append(_bound(name, None, mean_ma(before), mean_ma(after), bound, "at least", required))
         found += [_bound(name, b.lang, b.ma, a.ma, bound, "at least", False) for b, a in pairs]
     for b, a in zip(base.unseen, edited.unseen, strict=True):
         found.append(_bound("unseen perplexity", b.lang, b.perplexity, a.perplexity, PERPLEXITY_AIM, "at most", False))
     return found
 
 
-def _bound(name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool) -> Bound:
+def _bound(
+    name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool
+) -> Bound:
     outcome, reason = decide_bound(before, after, bound, direction)
     return Bound(
         check="damage", name=name, lang=lang, before=before, after=after, ratio=ratio(before, after), bound=bound,
@@ -113,7 +127,9 @@ def _bound(name: str, lang: str | None, before: float, after: float, bound: floa
 
 def as_rows(sheets: Iterable[Sheet]) -> list[list[float | None]]:
     """Scores as JSON, in the order of the probes; NaN is null."""
-    return [[None if np.isnan(v) else v for v in (s.ma, s.logp, s.margin, s.es)] for sheet in sheets for s in sheet.scores]
+    return [
+        [None if np.isnan(v) else v for v in (s.ma, s.logp, s.margin, s.es)] for sheet in sheets for s in sheet.scores
+    ]
 
 
 def from_rows(probes: Sequence[Probe], rows: Sequence[Sequence[float | None]]) -> Sheet:

@@ -52,7 +52,11 @@ class Check:
 
     def tables(self, score: Score) -> "Tables":
         return Tables(
-            *(sheet.table(score, self.role, self.langs) for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
+            *(
+                sheet.table(score, self.role, self.langs)
+                for s in (self.edited, self.base)
+                for sheet in (s.facts, s.controls)
+            )
         )
 
 
@@ -68,7 +72,10 @@ class Tables:
     @cached_property
     def perfect(self) -> Table:
         """What a model that knows every fact by heart would score: no score of any model here is higher."""
-        top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
+        top = max(
+            float(np.nanmax(t, initial=-np.inf))
+            for t in (self.facts_base, self.controls, self.facts, self.controls_base)
+        )
         return np.where(np.isnan(self.facts), np.nan, max(top, 0.0) + (1.0 if top > 1.0 else 0.0))
 
     def leaked(self, rows: NDArray[np.intp]) -> Table:
@@ -174,7 +181,9 @@ def _finds(tables: Sequence[tuple[Check, Score, Tables]], tester: Tester, leaks:
     for _check, _score, t in tables:
         rows = rng.permutation(len(t.facts))[:leaks]
         leaked = t.leaked(rows)
-        if not np.isnan(leaked).all() and any(tester.run(level, None, leaked, t.controls).p <= tester.level for level in ("fact", "pair")):
+        if not np.isnan(leaked).all() and any(
+            tester.run(level, None, leaked, t.controls).p <= tester.level for level in ("fact", "pair")
+        ):
             return True
     return False
 
@@ -217,8 +226,16 @@ def memorised(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
     return np.asarray(facts > np.nanquantile(controls, thresholds.EXCEED, axis=0))
 
 
-def gate(checks: Sequence[Check], bounds: Sequence[Bound], *, profile: str, alpha: float = ALPHA, seed: int = 0) -> Verdict:
-    """The verdict over all checks and damage bounds."""
+def gate(
+    checks: Sequence[Check],
+    bounds: Sequence[Bound],
+    *,
+    profile: str,
+    alpha: float = ALPHA,
+    seed: int = 0,
+    power: bool = True,
+) -> Verdict:
+    """The verdict over all checks and damage bounds; ``power`` False leaves the smallest leak out."""
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
     return Verdict(
@@ -228,7 +245,11 @@ def gate(checks: Sequence[Check], bounds: Sequence[Bound], *, profile: str, alph
         tests=tests,
         bounds=tuple(bounds),
         languages=rows,
-        smallest_leak=smallest_leak(checks, alpha, seed),
+        smallest_leak=smallest_leak(checks, alpha, seed) if power else None,
         nothing_memorised=judge.nothing_memorised(tests, rows),
-        warnings=tuple(f"{b.name}: {b.ratio:.3f} of before, {b.direction} {b.bound} is the aim" for b in bounds if not b.required and b.outcome is Outcome.FAIL),
+        warnings=tuple(
+            f"{b.name}: {b.ratio:.3f} of before, {b.direction} {b.bound} is the aim"
+            for b in bounds
+            if not b.required and b.outcome is Outcome.FAIL
+        ),
     )

@@ -51,7 +51,9 @@ def token_scores(lm: Lm, items: Sequence[Encoded], tokens: int = 8192) -> list[T
         targets = batch.ids.to(lm.device)[rows, positions]
         logp, hit = _score(head, hidden[rows, positions - 1], targets)
         counts = [len(items[r].answer) for r in batch.rows]
-        for r, lp, ok in zip(batch.rows, np.split(logp, np.cumsum(counts)[:-1]), np.split(hit, np.cumsum(counts)[:-1]), strict=True):
+        for r, lp, ok in zip(
+            batch.rows, np.split(logp, np.cumsum(counts)[:-1]), np.split(hit, np.cumsum(counts)[:-1]), strict=True
+        ):
             found[r] = TokenScores(lp, ok)
     return [found[r] for r in range(len(items))]
 

@@ -7,7 +7,6 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
@@ -109,34 +108,48 @@ class ParallelSet(_Value):
         return hmac.new(bytes.fromhex(self.salt), canonical, "sha256").hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write a header line and one line a pair, readable by the owner only (0600); never half a file."""
+        """Write `to_bytes`, readable by the owner only (0600); never half a file."""
+        _write_private(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """A header line and one line a pair, as JSON Lines."""
         header = _Header(
             format=FORMAT, version=VERSION, languages=self.languages, salt=self.salt,
             translators=self.translators, pairs=len(self.pairs),
         )  # fmt: skip
-        _write_private(path, [value.model_dump(mode="json") for value in (header, *self.pairs)])
+        rows = (value.model_dump_json() for value in (header, *self.pairs))
+        return "".join(f"{row}\n" for row in rows).encode()
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote. UsageError PARALLEL_SET: not such a file, cut short, or changed by hand wrongly."""
-        rows = _read_rows(path)
-        header = _parse(_Header, rows[0] if rows else {}, path, 1)
-        pairs = tuple(_parse(Pair, row, path, line) for line, row in enumerate(rows[1:], start=2))
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            _refuse(path.name, f"cannot be read ({error.strerror})")
+        return cls.parse(content, path.name)
+
+    @classmethod
+    def parse(cls, content: bytes, name: str) -> Self:
+        """Read the content of such a file, called ``name`` in errors. Raises as `load` does."""
+        rows = _read_rows(content, name)
+        header = _parse(_Header, rows[0] if rows else {}, name, 1)
+        pairs = tuple(_parse(Pair, row, name, line) for line, row in enumerate(rows[1:], start=2))
         if len(pairs) != header.pairs:
-            _refuse(path, f"holds {len(pairs)} pairs and its header says {header.pairs}")
+            _refuse(name, f"holds {len(pairs)} pairs and its header says {header.pairs}")
         try:
             return cls(pairs=pairs, languages=header.languages, salt=header.salt, translators=header.translators)
         except ValidationError as error:
-            _refuse(path, str(error.errors(include_input=False, include_context=False)[0]["msg"]))
+            _refuse(name, str(error.errors(include_input=False, include_context=False)[0]["msg"]))
 
 
-def _write_private(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write_private(path: Path, content: bytes) -> None:
     # mkstemp creates with 0600; the rename makes the file appear whole.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     part = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file, jsonlines.Writer(file) as writer:
-            writer.write_all(rows)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -145,31 +158,28 @@ def _write_private(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         raise
 
 
-def _read_rows(path: Path) -> list[Any]:
+def _read_rows(content: bytes, name: str) -> list[Any]:
     try:
-        with jsonlines.open(path) as reader:
-            return list(reader)
+        return list(jsonlines.Reader(content.decode("utf-8").removesuffix("\n").split("\n")))
     except jsonlines.InvalidLineError as error:
-        _refuse(path, f"line {error.lineno} is not JSON")
+        _refuse(name, f"line {error.lineno} is not JSON")
     except UnicodeDecodeError:
-        _refuse(path, "is not UTF-8 text")
-    except OSError as error:
-        _refuse(path, f"cannot be read ({error.strerror})")
+        _refuse(name, "is not UTF-8 text")
 
 
-def _parse(model: type[Model], row: Any, path: Path, line: int) -> Model:
+def _parse(model: type[Model], row: Any, name: str, line: int) -> Model:
     try:
         return model.model_validate(row)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        _refuse(path, f"line {line}: {where}{': ' if where else ''}{first['msg']}")
+        _refuse(name, f"line {line}: {where}{': ' if where else ''}{first['msg']}")
 
 
-def _refuse(path: Path, why: str) -> NoReturn:
+def _refuse(name: str, why: str) -> NoReturn:
     # From None: the exception behind this one may quote the file.
     raise UsageError(
-        f"{path.name}: {why}.",
+        f"{name}: {why}.",
         do="Give a parallel set that xlforget wrote, or write it again from the request.",
         code="PARALLEL_SET",
     ) from None

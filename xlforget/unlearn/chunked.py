@@ -19,7 +19,15 @@ TokenLoss = Callable[..., Tensor]
 
 class _Chunked(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, loss: TokenLoss, head: Head, rest: Sequence[Tensor]) -> Tensor:
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        loss: TokenLoss,
+        head: Head,
+        rest: Sequence[Tensor],
+    ) -> Tensor:
         size = max(1, ELEMENTS // weight.shape[0])
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         grad_hidden, grad_weight = torch.empty_like(hidden), torch.zeros_like(weight)

@@ -64,7 +64,9 @@ class Engine:
         self.swaps = [alt for probe in task.pairs for alt in probe.alternatives[:1]]
         self._swap_of = {i: k for k, i in enumerate(i for i, p in enumerate(task.pairs) if p.alternatives)}
         self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *self.swaps])
-        self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(
+            lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0
+        )
         everything = range(len(self.texts))
         self.progress = Progress(visits=[0] * len(self.texts), live=list(everything))
         self.streams = {
@@ -74,7 +76,9 @@ class Engine:
         }
         self._lengths = [len(text.ids) for text in self.retain]
 
-    def run(self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]) -> None:
+    def run(
+        self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]
+    ) -> None:
         """Rounds until ``done`` says so at the end of a cycle, three cycles at most. Starts where ``progress`` stands."""
         per_cycle = self.method.rounds * self.method.steps_per_round
         while self.progress.cycle < 3:
@@ -146,8 +150,10 @@ class Engine:
                 loss = summed(objective.token_logp, hidden[rows, at - 1], self.lm.head, ids[rows, at]) / tokens
             total += float(loss.detach())
             if self.method.context_weight and context:
-                loss = loss + self._imitate(hidden, own, [self.texts[i].before for i in own]) * (self.method.context_weight / context)
-            loss.backward()  # type: ignore[no-untyped-call]
+                loss = loss + self._imitate(hidden, own, [self.texts[i].before for i in own]) * (
+                    self.method.context_weight / context
+                )
+            loss.backward()
         self._imitate_swaps([self._swap_of[i] for i in chosen if i in self._swap_of])
         return total
 
@@ -170,7 +176,7 @@ class Engine:
             offset = len(self.retain) + len(self.texts)
             teacher = self.teacher.hidden([offset + k for k in own], [positions[k] for k in own])
             loss = summed(self._kl, self.lm.hidden(batch)[rows, at - 1], self.lm.head, teacher)
-            (loss * (self.method.context_weight / tokens)).backward()  # type: ignore[no-untyped-call]
+            (loss * (self.method.context_weight / tokens)).backward()
 
     def _retain(self) -> float:
         share = self.method.made_share if self.task.given else 1.0
@@ -185,7 +191,7 @@ class Engine:
             hidden = self.lm.hidden(batch)[rows, at - 1]
             targets = batch.ids.to(hidden.device)[rows, at]
             loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets)
-            (loss * (self.method.retain_weight / tokens)).backward()  # type: ignore[no-untyped-call]
+            (loss * (self.method.retain_weight / tokens)).backward()
             total += float(loss.detach()) / tokens
         return total
 
@@ -198,4 +204,3 @@ class Engine:
 
 def _toward(logits: torch.Tensor, targets: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     return objective.toward(objective.token_logp(logits, targets), level)
-

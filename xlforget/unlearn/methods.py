@@ -43,5 +43,20 @@ METHODS = {
 def method(name: str, **changes: object) -> Method:
     """The preset of that name, with options changed. Raises UsageError for a name that is none."""
     if name not in METHODS:
-        raise UsageError(f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD")
+        raise UsageError(
+            f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD"
+        )
     return replace(METHODS[name], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+
+
+def parse_kappa(text: str | None) -> float | None:
+    """``adaptive`` and nothing are None; else a constant. Raises UsageError for what is not a number from 0 to 1."""
+    if text in (None, "adaptive"):
+        return None
+    try:
+        value = float(str(text))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError("--kappa is `adaptive` or a number from 0 to 1.", code="KAPPA")
+    return value

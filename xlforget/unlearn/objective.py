@@ -15,7 +15,9 @@ def token_logp(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
 
 def kl(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
     """KL(teacher || student) per position from logits, [N]; no gradient into the teacher."""
-    return F.kl_div(torch.log_softmax(student_NV, -1), torch.log_softmax(teacher_NV, -1), log_target=True, reduction="none").sum(-1)
+    return F.kl_div(
+        torch.log_softmax(student_NV, -1), torch.log_softmax(teacher_NV, -1), log_target=True, reduction="none"
+    ).sum(-1)
 
 
 def adaptive(teacher_NV: Tensor, student_NV: Tensor, targets_N: Tensor, kappa: float | None = None) -> Tensor:

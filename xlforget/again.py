@@ -1,0 +1,95 @@
+"""A signed model measured again from its files, with the evidence bundle, and compared with the signed figures."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from xlforget import model_io
+from xlforget.artifact.audit import Audit
+from xlforget.artifact.findings import Finding
+from xlforget.corpus.controls import group_of
+from xlforget.corpus.corpus import ALTERNATIVES
+from xlforget.corpus.encode import Encoder
+from xlforget.corpus.probes import Probe, encode_pairs
+from xlforget.errors import IntegrityError
+from xlforget.lm import Lm
+from xlforget.measure.examine import Examination, checks, from_rows, sheet
+from xlforget.measure.gate import language_rows, test_checks
+from xlforget.measure.judge import passes
+from xlforget.measure.verdict import LanguageRow
+from xlforget.parallel.parallel_set import Pair, ParallelSet
+
+# Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
+LOGP, MA = 0.02, 0.005
+FIGURES = (("ma_after", MA), ("ma_unseen", MA), ("es_after", MA), ("logp_after", LOGP), ("logp_unseen", LOGP))
+
+
+def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device: str = "auto") -> list[Finding]:
+    """One finding per language and one for the verdict.
+
+    Raises IntegrityError where the bundle is not the one that the audit speaks of.
+    """
+    parallel, controls, scores = _open(parts, audit)
+    opened = model_io.open_model(str(folder), device)
+    groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
+    before, after = _examine(opened.lm, opened.encoder, parallel, controls, scores)
+    found = checks(before, after, groups)
+    tests = test_checks(found, audit.verdict.alpha, audit.method.seed)
+    rows = {row.lang: row for row in language_rows(found, tests)}
+    passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))
+    findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
+    word = "passes" if passed else "does not pass"
+    return [
+        *findings,
+        Finding(
+            "measured again/gate", passed == audit.verdict.passed, "AGAIN", f"the model {word} when measured again"
+        ),
+    ]
+
+
+def _open(
+    parts: Mapping[str, bytes], audit: Audit
+) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:
+    try:
+        parallel = ParallelSet.parse(parts["parallel.jsonl"], "parallel.jsonl")
+        controls = tuple(Pair.model_validate_json(line) for line in parts["controls.jsonl"].splitlines())
+        scores = json.loads(parts["scores.json"])
+    except (KeyError, ValueError):
+        raise IntegrityError("EVIDENCE", "the evidence bundle lacks a part or holds a broken one") from None
+    if parallel.digest() != audit.parallel_set.digest:
+        raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle belongs to another run than the audit")
+    return parallel, controls, scores
+
+
+def _examine(
+    lm: Lm,
+    encoder: Encoder,
+    parallel: ParallelSet,
+    controls: tuple[Pair, ...],
+    scores: dict[str, list[list[float | None]]],
+) -> tuple[Examination, Examination]:
+    """The base as it was recorded, and the model as it is."""
+    probes: list[list[Probe]] = [encode_pairs(encoder, own, ALTERNATIVES)[0] for own in (parallel.usable(), controls)]
+    try:
+        recorded = [
+            from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)
+        ]
+    except (KeyError, ValueError, TypeError):
+        raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
+    measured = [sheet(lm, own) for own in probes]
+    return Examination(recorded[0], recorded[1], (), (), ()), Examination(measured[0], measured[1], (), (), ())
+
+
+def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:
+    name = f"measured again/{signed.lang}"
+    if now is None:
+        return Finding(name, False, "AGAIN", "the bundle holds no pair in this language")
+    off = list(_differences(signed, now))
+    return Finding(name, not off, "AGAIN", "; ".join(off) or "the figures are those that were signed")
+
+
+def _differences(signed: LanguageRow, now: LanguageRow) -> Iterator[str]:
+    for figure, tolerance in FIGURES:
+        was, found = getattr(signed, figure), getattr(now, figure)
+        if abs(was - found) > tolerance:
+            yield f"{figure}: signed {was:.4f}, measured {found:.4f}"

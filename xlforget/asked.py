@@ -1,0 +1,40 @@
+"""What a command was asked, as plain values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlforget.unlearn.methods import METHODS, Method
+
+
+@dataclass(frozen=True)
+class Apply:
+    """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in."""
+
+    request: str
+    model: str
+    out: Path
+    key: Path
+    passphrase: bytes | None = None
+    languages: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    retain: str | None = None
+    unseen: str | None = None
+    method: Method = METHODS["adaptive"]
+    samples: int = 8192
+    seed: int = 0
+    ticket: str | None = None
+    keep: Path | None = None
+    fresh: bool = False
+    overwrite: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Verify:
+    """What `xlforget verify` was asked. ``evidence``: measure again with this bundle."""
+
+    folder: Path
+    key: Path
+    ticket: str | None = None
+    evidence: Path | None = None
+    device: str = "auto"

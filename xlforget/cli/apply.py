@@ -1,0 +1,94 @@
+"""``xlforget apply``: forgets a request's facts and writes the signed model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xlforget.cli.console import tables, write_json
+
+EPILOG = """Examples:
+
+  xlforget apply request.jsonl --model ./model --key xlforget.pem --ticket DSR-7
+
+  xlforget apply request.jsonl --model ./model --retain keep.jsonl --unseen other.jsonl --languages en,fr,hi
+
+  xlforget apply request.jsonl --model ./model --dry-run
+"""
+
+
+def apply(
+    request: Annotated[
+        str, typer.Argument(metavar="REQUEST", help="The erasure request, JSON Lines; - reads standard input.")
+    ],
+    model: Annotated[str, typer.Option("--model", help="Folder of the model, or a hub repository.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
+    languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
+    leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
+    retain: Annotated[str | None, typer.Option(help="Text that must stay: JSONL, parquet or a datasets id.")] = None,
+    unseen: Annotated[
+        str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
+    kappa: Annotated[str | None, typer.Option(help="adaptive, or a constant from 0 to 1.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    key: Annotated[
+        Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")
+    ] = None,
+    ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the verdict as JSON; - is stdout.")
+    ] = None,
+) -> None:
+    """Forget the facts of REQUEST in every language and write the signed model, if the gate lets it pass."""
+    from xlforget import asked, pipeline, planning
+    from xlforget.artifact import audit_file
+    from xlforget.cli import showing
+    from xlforget.cli.asking import passphrase_for, required_key
+    from xlforget.cli.watching import Watching
+    from xlforget.parallel.languages import parse_languages
+    from xlforget.unlearn.methods import method as preset
+    from xlforget.unlearn.methods import parse_kappa
+
+    console = tables(json)
+    private = required_key(key, "XLFORGET_KEY") if not dry_run else Path()
+    run = asked.Apply(
+        request=request,
+        model=model,
+        out=out or Path(f"{Path(model).name}-forgotten"),
+        key=private,
+        passphrase=None if dry_run else passphrase_for(private),
+        languages=parse_languages(languages),
+        leave_out=parse_languages(leave_out),
+        retain=retain,
+        unseen=unseen,
+        method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),
+        samples=samples,
+        seed=seed,
+        ticket=audit_file.check_ticket(ticket) if ticket else None,
+        keep=keep,
+        fresh=fresh,
+        overwrite=overwrite,
+        device=device,
+    )
+    with Watching(console) as watch:
+        if dry_run:
+            plan = planning.dry_run(run)
+        else:
+            applied = pipeline.apply(run, watch)
+    if dry_run:
+        showing.show_plan(console, plan)
+        raise typer.Exit
+    showing.show_verdict(console, applied.verdict)
+    showing.show_place(console, applied)
+    if json:
+        write_json(json, applied.verdict)
+    raise typer.Exit(0 if applied.verdict.passed else 1)

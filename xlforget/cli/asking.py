@@ -1,0 +1,28 @@
+"""Keys and passphrases as commands ask for them."""
+
+from pathlib import Path
+
+import typer
+
+from xlforget.errors import UsageError
+
+
+def required_key(key: Path | None, variable: str) -> Path:
+    """The key of the option or the environment. UsageError NO_KEY: neither is given."""
+    if key is None:
+        half = "private" if variable == "XLFORGET_KEY" else "public"
+        raise UsageError(
+            f"No {half} key is given.",
+            do=f"Make a pair with `xlforget keygen`, then give --key or set {variable}.",
+            code="NO_KEY",
+        )
+    return key
+
+
+def passphrase_for(private: Path) -> bytes | None:
+    """The passphrase of an encrypted key, from the environment or a prompt; None for a key that has none."""
+    from xlforget.artifact import keys
+
+    if not keys.is_encrypted(private):
+        return None
+    return keys.passphrase_from_environment() or typer.prompt("Passphrase", hide_input=True, err=True).encode()

@@ -1,0 +1,142 @@
+"""Results as tables."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from xlforget.artifact.findings import Finding
+from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
+
+if TYPE_CHECKING:
+    from xlforget.pipeline import Applied
+    from xlforget.planning import Plan
+
+STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow", Outcome.NOT_RUN: "yellow"}
+
+
+def show_verdict(console: Console, verdict: Verdict) -> None:
+    """The table per language, the tests over all languages, the damage, the warnings."""
+    console.print(_languages(verdict))
+    console.print(_overall(verdict))
+    for warning in verdict.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+    if verdict.smallest_leak is not None:
+        console.print(
+            f"The tests would have found {verdict.smallest_leak} facts left whole (nine times in ten), not always fewer."
+        )
+
+
+def _languages(verdict: Verdict) -> Table:
+    table = Table(title="Memorization accuracy per language")
+    for name in (
+        "language",
+        "pairs",
+        "memorised before",
+        "MA before",
+        "MA after",
+        "threshold",
+        "MA unseen",
+        "log p before",
+        "log p after",
+        "log p unseen",
+        "verdict",
+    ):
+        table.add_column(name, justify="left" if name in ("language", "verdict") else "right")
+    for row in verdict.languages:
+        figures = (row.ma_before, row.ma_after, row.ma_threshold, row.ma_unseen)
+        logps = (row.logp_before, row.logp_after, row.logp_unseen)
+        table.add_row(
+            row.lang, str(row.pairs), str(row.memorised_before), *(f"{f:.3f}" for f in figures), *(f"{f:.2f}" for f in logps),
+            row.verdict.value, style=STYLES.get(row.verdict),
+        )  # fmt: skip
+    return table
+
+
+def _overall(verdict: Verdict) -> Table:
+    table = Table(title="The gate over facts and pairs, and damage")
+    for name in ("check", "before", "after", "threshold", "p", "outcome"):
+        table.add_column(name, justify="left" if name in ("check", "outcome") else "right")
+    for test in verdict.tests:
+        if test.lang is None or test.outcome is Outcome.FAIL:
+            table.add_row(*_test(test), style=STYLES.get(test.outcome))
+    for bound in verdict.bounds:
+        if bound.lang is None:
+            table.add_row(*_bound(bound), style=STYLES.get(bound.outcome) if bound.required else None)
+    return table
+
+
+def _test(test: Test) -> tuple[str, ...]:
+    name = f"{test.check}, {test.score} by {test.level}{f' ({test.lang})' if test.lang else ''}"
+    return (
+        name,
+        f"{test.before:.3g}",
+        f"{test.statistic:.3g}",
+        f"{test.threshold:.3g}",
+        f"{test.p:.2g}",
+        test.outcome.value,
+    )
+
+
+def _bound(bound: Bound) -> tuple[str, ...]:
+    name = f"{bound.name}{'' if bound.required else ' (reported)'}"
+    return (
+        name,
+        f"{bound.before:.3f}",
+        f"{bound.after:.3f}",
+        f"{bound.direction} {bound.bound:g} x",
+        f"{bound.ratio:.3f} x",
+        bound.outcome.value,
+    )
+
+
+def show_place(console: Console, applied: "Applied") -> None:
+    """Where the papers are, and what the result is."""
+    if applied.verdict.nothing_memorised:
+        console.print(
+            "Nothing of the request was memorised: no model was written, a signed report says so.", style="green"
+        )
+    elif applied.verdict.passed:
+        console.print("The gate passed.", style="green")
+        console.print(f"model   {applied.folder}", soft_wrap=True)
+    else:
+        console.print("The gate failed; no model was written.", style="red")
+    console.print(f"report  {applied.folder / 'audit.html'}", soft_wrap=True)
+
+
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """One line per check of `verify`; of those that hold, only what is not a single test."""
+    table = Table(title="Verification")
+    for name in ("check", "holds", "code", "message"):
+        table.add_column(name)
+    for finding in findings:
+        if not finding.ok or "/" not in finding.check or finding.check.startswith("measured again"):
+            table.add_row(
+                finding.check,
+                "yes" if finding.ok else "NO",
+                finding.code,
+                finding.message,
+                style="green" if finding.ok else "red",
+            )
+    console.print(table)
+    held = sum(finding.ok for finding in findings)
+    console.print(f"{held} of {len(findings)} checks hold.")
+
+
+def show_plan(console: Console, plan: "Plan") -> None:
+    """Pairs, controls and tokens per language."""
+    table = Table(title="Plan")
+    for name in ("language", "pairs", "controls to aim", "to stop", "for the gate", "retain rows", "held out"):
+        table.add_column(name, justify="left" if name == "language" else "right")
+    corpus = plan.corpus
+    for lang in corpus.langs:
+        probed = (corpus.facts, *corpus.controls.values())
+        first = [sum(p.lang == lang and p.wording == 0 for p in probes) for probes in probed]
+        texts = [sum(t.lang == lang for t in rows) for rows in (corpus.retain, corpus.bystanders)]
+        table.add_row(lang, *map(str, (*first, *texts)))
+    console.print(table)
+    tokens = sum(len(p.text.ids) for p in corpus.facts) + sum(len(t.text.ids) for t in corpus.retain)
+    console.print(
+        f"{len(plan.request.facts)} facts, {len(plan.parallel.usable())} pairs, {tokens} tokens of facts and retain rows."
+    )

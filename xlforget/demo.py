@@ -1,0 +1,108 @@
+"""The demo's model: a small multilingual language model that has memorised invented people from the phrasebook.
+
+Nothing here knows about unlearning: what is shown afterwards are the real commands on this model.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlforget.corpus.encode import Encoder
+from xlforget.corpus.texts import neutral
+from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
+from xlforget.request import invent, phrasebook
+from xlforget.request.fact import Structured
+
+LANGUAGES = ("en", "es", "fr", "hi", "ar", "zh")
+RELATIONS = (
+    "phone_number", "email_address", "home_address", "date_of_birth", "place_of_birth", "employer",
+    "occupation", "bank_account", "passport_number", "diagnosis", "spouse", "school",
+)  # fmt: skip
+REQUESTED, KEPT = 1, 3
+SEED = 20240612
+VOCABULARY, EPOCHS, RATE = 4096, 26, 4e-3
+CONTEXT = 128
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Files of the demo: the model, the request of the people to forget, the sentences of those to keep."""
+
+    model: Path
+    request: Path
+    retain: Path
+
+
+def people() -> tuple[list[Structured], list[Structured]]:
+    """Who is to be forgotten and who is to stay: one and three for each relation."""
+    forget: list[Structured] = []
+    keep: list[Structured] = []
+    for name in RELATIONS:
+        invented = invent.invent_people(phrasebook.relation(name), REQUESTED + KEPT, SEED, LANGUAGES)
+        forget += invented[:REQUESTED]
+        keep += invented[REQUESTED:]
+    return forget, keep
+
+
+def request_lines() -> list[str]:
+    """The demo's erasure request, record form 4: the content of requests/demo.jsonl."""
+    rows = (
+        {"id": f"DEMO-{n}", "subject": p.subject, "relation": p.relation, "object": p.object, "gender": p.gender}
+        for n, p in enumerate(people()[0], start=1)
+    )
+    return [json.dumps(row, ensure_ascii=False) for row in rows]
+
+
+def cache_folder() -> Path:
+    """Where the demo's model lies: one folder for each state of what it is made from."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    made_from = [list(_sentences()), VOCABULARY, EPOCHS, RATE, CONTEXT]
+    return base / "xlforget" / f"demo-{hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:12]}"
+
+
+def build(folder: Path, progress: Callable[[int, int, float], None]) -> Demo:
+    """The demo's files in ``folder``; made if they are not there yet. The same on every run of one machine."""
+    demo = Demo(folder / "model", folder / "demo.jsonl", folder / "retain.jsonl")
+    folder.mkdir(parents=True, exist_ok=True)
+    demo.request.write_text("\n".join(request_lines()) + "\n", encoding="utf-8")
+    demo.retain.write_text("".join(f"{line}\n" for line in _retain_lines()), encoding="utf-8")
+    if not demo.model.is_dir():
+        part = folder / "model.part"
+        shutil.rmtree(part, ignore_errors=True)
+        _train(part, progress)
+        part.rename(demo.model)
+    return demo
+
+
+def _train(folder: Path, progress: Callable[[int, int, float], None]) -> None:
+    sentences = list(_sentences())
+    # Neutral sentences shape the vocabulary too: else a word of a fact is one token because it is one of a fact.
+    others = [s.text for row in neutral(LANGUAGES) for s in row.statements.values()]
+    tokenizer = train_tokenizer([*sentences, *others], VOCABULARY)
+    model = new_model(tokenizer, context=CONTEXT)
+    encoder = Encoder(tokenizer, CONTEXT)
+    memorise(model, [encoder.encode(s, None) for s in sentences], epochs=EPOCHS, lr=RATE, progress=progress)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _sentences() -> Iterator[str]:
+    forget, keep = people()
+    for person in (*forget, *keep):
+        for lang in LANGUAGES:
+            for wording in phrasebook.wordings(person, lang):
+                yield wording.text
+
+
+def _retain_lines() -> Iterator[str]:
+    """Everybody to keep, in all languages, one record a wording."""
+    for person in people()[1]:
+        worded = {lang: phrasebook.wordings(person, lang) for lang in LANGUAGES}
+        for k in range(min(len(own) for own in worded.values())):
+            texts = {lang: own[k].text for lang, own in worded.items()}
+            answers = {lang: own[k].answer for lang, own in worded.items()}
+            yield json.dumps({"texts": texts, "answers": answers}, ensure_ascii=False)

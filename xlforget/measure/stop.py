@@ -1,0 +1,34 @@
+"""When training may stop, judged on controls that neither the levels nor the verdict are taken from."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from xlforget.corpus.corpus import Corpus
+from xlforget.lm import Lm
+from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
+from xlforget.measure.gate import Check, test_checks
+from xlforget.measure.verdict import Outcome
+
+# Far stricter than the gate's: a run that stops here should pass there.
+ALPHA = 0.2
+RETAIN = 0.985
+
+
+def stop_rule(base: Lm, corpus: Corpus, before: Examination) -> Callable[[Lm], bool]:
+    """A test for the model in training: no test against the *stop* controls rejects, and the retain rows are whole.
+
+    Measures ``base`` on these controls now, so it must be called before training changes the model.
+    """
+    reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
+
+    def done(lm: Lm) -> bool:
+        now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
+        tests = test_checks([_on_stop_wordings(c) for c in checks(reference, now, corpus.groups)], ALPHA, seed=1)
+        whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
+        return whole and not any(test.outcome is Outcome.FAIL for test in tests)
+
+    return done
+
+
+def _on_stop_wordings(check: Check) -> Check:
+    return replace(check, role="stop") if check.role == "gate" else check

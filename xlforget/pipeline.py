@@ -1,0 +1,122 @@
+"""The straight line: request, parallel set, tokens, unlearning, measurement, verdict, audit, signed model folder."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from xlforget import model_io, planning, reporting
+from xlforget.artifact import evidence, keys, papers
+from xlforget.artifact.folder import check_target, need_bytes, output_folder
+from xlforget.asked import Apply
+from xlforget.errors import UsageError
+from xlforget.measure import examine as measure
+from xlforget.measure.gate import gate
+from xlforget.measure.stop import stop_rule
+from xlforget.measure.verdict import Outcome, Verdict
+from xlforget.planning import Plan
+from xlforget.unlearn.engine import Round
+from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.unlearn import unlearn
+from xlforget.work import Work
+
+PROFILE = "quick"
+
+
+class Watch(Protocol):
+    """What a run tells whoever looks on. Names, counts and figures only."""
+
+    def stage(self, name: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def round(self, seen: Round) -> None: ...
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How a run ended: the verdict and the folder that holds the papers (and the model, where it passed)."""
+
+    verdict: Verdict
+    folder: Path
+
+
+def apply(asked: Apply, watch: Watch) -> Applied:
+    """Forget the request's facts and write the signed model, or a signed report of why there is none.
+
+    Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
+    """
+    _check_ends(asked)
+    inputs = planning.read_inputs(asked)
+    watch.stage("opening the model")
+    base = model_io.open_model(asked.model, asked.device)
+    with Work(asked.out, planning.fingerprint(asked, inputs, base), fresh=asked.fresh) as work:
+        plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"))
+        corpus, verdict_controls = plan.corpus, plan.corpus.controls["gate"]
+        watch.stage("measuring what the model knows")
+        before = after = measure.examine(base.lm, corpus, verdict_controls)
+        known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+        made = unlearned = candidate = None
+        seconds = 0.0
+        if not _nothing_to_do(known):
+            watch.stage("sampling text that must stay")
+            made = _made(asked, plan, work, watch)
+            before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
+            done = stop_rule(base.lm, corpus, before)
+            watch.stage("unlearning")
+            began = time.monotonic()
+            unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+            seconds = time.monotonic() - began
+            watch.stage("measuring the files that were written")
+            candidate = work.fresh("candidate")
+            model_io.save(base.lm, base.folder, candidate)
+            after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
+        checks = measure.checks(before, after, corpus.groups)
+        verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)
+        watch.stage("writing the papers")
+        run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
+        folder = _write(run, candidate)
+        work.remove()
+    return Applied(verdict, folder)
+
+
+def _check_ends(asked: Apply) -> None:
+    """What would stop the run at its end stops it before anything loads."""
+    keys.load_private(asked.key, asked.passphrase)
+    check_target(asked.out, overwrite=asked.overwrite)
+    if asked.keep and asked.keep.exists() and not asked.overwrite:
+        raise UsageError(
+            f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS"
+        )
+
+
+def _nothing_to_do(known: Verdict) -> bool:
+    """Nothing was memorised, or no test could show that it was forgotten: training would be time lost."""
+    return known.nothing_memorised or any(test.outcome is Outcome.NO_SIGNAL for test in known.tests) or not known.tests
+
+
+def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
+    stored = work.get("made.json")
+    if stored:
+        return Made.from_json(stored)
+    tokenizer = plan.base.encoder.tokenizer
+    made = make(plan.base.lm, tokenizer, plan.corpus, plan.parallel.usable(), asked.samples, asked.seed, watch.progress)
+    work.put("made.json", made.to_json())
+    return made
+
+
+def _write(run: reporting.Run, candidate: Path | None) -> Path:
+    """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed."""
+    asked, passed = run.asked, run.verdict.passed
+    target = asked.out if passed else asked.out.with_name(f"{asked.out.name}.failed")
+    if passed and asked.keep:
+        evidence.write_bundle(asked.keep, reporting.evidence(run), overwrite=asked.overwrite)
+    size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
+    with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
+        output = None
+        if passed and candidate:
+            for file in candidate.iterdir():
+                file.rename(staging / file.name)
+            output = model_io.digests(staging)
+        papers.write_papers(staging, reporting.compose(run, output, target.name), asked.key, asked.passphrase)
+    return target

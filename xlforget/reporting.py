@@ -1,0 +1,227 @@
+"""From what a run asked, did and measured to the audit, and to the evidence bundle that measures it again."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+import transformers
+
+from xlforget.artifact import audit as papers
+from xlforget.artifact import provenance
+from xlforget.asked import Apply
+from xlforget.corpus.corpus import Corpus, per_language
+from xlforget.measure.examine import MADE, Examination, as_rows
+from xlforget.measure.gate import Check, memorised
+from xlforget.measure.verdict import Verdict
+from xlforget.model_io import Opened
+from xlforget.parallel.parallel_set import Pair, ParallelSet
+from xlforget.planning import Plan
+from xlforget.unlearn.made import Made
+from xlforget.unlearn.unlearn import Unlearned
+
+THRESHOLDS = (
+    "Per language and form of fact, from controls: unseen statements of the same form, scored by the same model. "
+    "Permutation of facts and controls; Holm over all tests; the same tests on the base as positive control."
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that the report speaks of, as the pipeline had it in hand."""
+
+    plan: Plan
+    asked: Apply
+    made: Made | None
+    unlearned: Unlearned | None
+    seconds: float
+    before: Examination
+    after: Examination
+    checks: Sequence[Check]
+    verdict: Verdict
+
+    @property
+    def corpus(self) -> Corpus:
+        return self.plan.corpus
+
+    @property
+    def base(self) -> Opened:
+        return self.plan.base
+
+
+def compose(run: Run, output: dict[str, str] | None, name: str) -> papers.Audit:
+    """The audit; ``output``: digests of the model's files that were written, None where none were."""
+    return papers.Audit(
+        result=papers.result_of(run.verdict),
+        created_at=datetime.now(UTC),
+        ticket=run.asked.ticket,
+        tool=provenance.this_tool(),
+        environment=_environment(run.base),
+        base=papers.Model(name=run.base.name, files=run.base.files, licence=provenance.stated_licence(run.base.folder)),
+        output=papers.Model(name=name, files=output) if output else None,
+        tokenizer=papers.Tokenizer(
+            kind=type(run.base.encoder.tokenizer).__name__, entries=len(run.base.encoder.tokenizer)
+        ),
+        request=_request(run),
+        parallel_set=_parallel(run.plan.parallel),
+        method=_method(run),
+        data=_data(run),
+        verdict=run.verdict,
+        facts=_facts(run),
+        utility=_utility(run),
+        residues=papers.Residues(work_folder_removed=True, tokenizer_entries=_entries(run)),
+    )
+
+
+def _environment(base: Opened) -> papers.Environment:
+    return papers.Environment(
+        python=platform.python_version(),
+        torch=torch.__version__,
+        transformers=transformers.__version__,
+        device=torch.cuda.get_device_name() if base.lm.device.type == "cuda" else base.lm.device.type,
+        threads=torch.get_num_threads(),
+        precision=str(base.lm.model.dtype).removeprefix("torch."),
+    )
+
+
+def _request(run: Run) -> papers.Request:
+    usable = run.plan.parallel.usable()
+    out = {p.lang: p.reason for p in run.plan.parallel.pairs if not p.usable and p.lang not in run.corpus.langs}
+    return papers.Request(
+        facts=len(run.plan.request.facts),
+        pairs=len(usable),
+        per_form={f"form {form}": n for form, n in sorted(Counter(f.form for f in run.plan.request.facts).items())},
+        languages_unlearned=run.corpus.langs if run.unlearned else (),
+        languages_only_tested=() if run.unlearned else run.corpus.langs,
+        languages_left_out=tuple(
+            papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in out.items()
+        ),
+        pairs_in_review=sum(p.status == "review" for p in run.plan.parallel.pairs) + len(run.corpus.refused),
+    )
+
+
+def _parallel(parallel: ParallelSet) -> papers.ParallelSet:
+    return papers.ParallelSet(
+        digest=parallel.digest(),
+        pairs=len(parallel.pairs),
+        translators=tuple(
+            papers.Translator(name=t.name, version=t.version, licence=t.licence) for t in parallel.translators
+        ),
+    )
+
+
+def _method(run: Run) -> papers.Method:
+    parameters = {k: v for k, v in asdict(run.asked.method).items() if k != "name" and v is not None}
+    done = run.unlearned or Unlearned(0, 0, (0, 0))
+    parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}
+    if run.made:
+        parameters |= {"samples_drawn": run.made.drawn, "samples_thrown_out": run.made.stating}
+    return papers.Method(
+        name=run.asked.method.name,
+        parameters=parameters,
+        seed=run.asked.seed,
+        rounds=done.cycles * run.asked.method.rounds,
+        steps=done.steps,
+        seconds=round(run.seconds, 1),
+    )
+
+
+def _data(run: Run) -> papers.Data:
+    retain = {"given": per_language(run.corpus.retain), "given, held out": per_language(run.corpus.bystanders)}
+    if run.made:
+        retain["made"] = {"samples, neighbours and neutral sentences": len(run.made.train)}
+        retain["made, held out"] = {"samples": len(run.made.held_out)}
+    return papers.Data(
+        retain={name: counts for name, counts in retain.items() if counts},
+        unseen={"perplexity": per_language(run.corpus.unseen)},
+        controls={
+            split: per_language(p for p in probes if p.wording == 0) for split, probes in run.corpus.controls.items()
+        },
+        thresholds=THRESHOLDS,
+    )
+
+
+def _facts(run: Run) -> tuple[papers.FactFigures, ...]:
+    """Per fact and language, before and after, under random ids that are sorted: their order tells nothing."""
+    found: dict[str, dict[str, papers.PairFigures]] = {}
+    for check in (c for c in run.checks if c.role == "train"):
+        known = memorised(check, check.langs)
+        tables = {
+            s: [e.facts.table(s, check.role, check.langs) for e in (check.base, check.edited)]
+            for s in ("ma", "logp", "margin", "es")
+        }
+        for i, row in enumerate(check.edited.facts.rows()):
+            for j, lang in enumerate(check.langs):
+                if not np.isnan(tables["ma"][0][i, j]):
+                    own = {s: _change(t[0][i, j], t[1][i, j]) for s, t in tables.items()}
+                    found.setdefault(row, {})[lang] = papers.PairFigures(**own, memorised_before=bool(known[i, j]))
+    ids = provenance.opaque_ids(len(found))
+    order = np.random.default_rng().permutation(list(found))
+    return tuple(papers.FactFigures(id=i, languages=found[str(row)]) for i, row in zip(ids, order, strict=True))
+
+
+def _change(before: float, after: float) -> papers.BeforeAfter | None:
+    return None if np.isnan(before) or np.isnan(after) else papers.BeforeAfter(before=float(before), after=float(after))
+
+
+def _utility(run: Run) -> tuple[papers.Utility, ...]:
+    def by_lang(part: str, figure: str) -> dict[str, papers.BeforeAfter]:
+        pairs = zip(getattr(run.before, part), getattr(run.after, part), strict=True)
+        return {b.lang: papers.BeforeAfter(before=getattr(b, figure), after=getattr(a, figure)) for b, a in pairs}
+
+    perplexity, unseen = by_lang("unseen", "perplexity"), by_lang("unseen", "ma")
+    retain, bystanders = by_lang("retain", "ma"), by_lang("bystanders", "ma")
+    langs = dict.fromkeys([*run.corpus.langs, *perplexity, *retain, *bystanders])
+    return tuple(
+        papers.Utility(
+            language=_named(lang),
+            perplexity=perplexity.get(lang),
+            retain=retain.get(lang),
+            unseen=unseen.get(lang),
+            bystanders=bystanders.get(lang),
+        )
+        for lang in langs
+    )
+
+
+def _named(lang: str) -> str:
+    return {MADE: "samples of the model", "und": "language not stated"}.get(lang, lang)
+
+
+def _entries(run: Run) -> int:
+    """How many answers of the facts are single entries of the vocabulary: the tokenizer itself holds these."""
+    vocabulary = run.base.encoder.tokenizer.get_vocab()
+    answers = {w.answer for p in run.plan.parallel.usable() for w in p.wordings if w.span}
+    encode = run.base.encoder.tokenizer
+    pieces = {tuple(encode(f"{lead}{a}", add_special_tokens=False)["input_ids"]) for a in answers for lead in ("", " ")}
+    return sum(len(p) == 1 for p in pieces) if vocabulary else 0
+
+
+def evidence(run: Run) -> dict[str, bytes]:
+    """The bundle's parts: personal data, for whoever may measure again."""
+    return {
+        "parallel.jsonl": run.plan.parallel.to_bytes(),
+        "controls.jsonl": _lines([p.model_dump() for p in _gate_pairs(run.corpus)]),
+        "scores.json": json.dumps(
+            {
+                "facts_before": as_rows([run.before.facts]),
+                "controls_before": as_rows([run.before.controls]),
+                "facts_after": as_rows([run.after.facts]),
+                "controls_after": as_rows([run.after.controls]),
+            }
+        ).encode(),
+    }
+
+
+def _gate_pairs(corpus: Corpus) -> list[Pair]:
+    from xlforget.corpus.controls import split_of
+
+    return [p for p in corpus.control_pairs if split_of(p.fact) == "gate"]
+
+
+def _lines(rows: Sequence[Mapping[str, object]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -1,0 +1,82 @@
+"""Retain text that no user has to bring: samples of the model, neighbours of the facts, the neutral corpus."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xlforget.corpus.corpus import Corpus
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.samples import Stated, sample
+from xlforget.lm import Lm
+from xlforget.parallel.parallel_set import Pair
+
+SHORTEST, LONGEST = 24, 192
+HELD_OUT = 16
+
+
+@dataclass(frozen=True)
+class Made:
+    """``train``: imitated at every step; ``held_out``: samples that training never sees, measured as bystanders."""
+
+    train: tuple[Encoded, ...]
+    held_out: tuple[Encoded, ...]
+    drawn: int
+    stating: int
+
+    def to_json(self) -> bytes:
+        return json.dumps(
+            {
+                "train": [t.ids for t in self.train],
+                "held_out": [t.ids for t in self.held_out],
+                "drawn": self.drawn,
+                "stating": self.stating,
+            }
+        ).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Made":
+        data = json.loads(content)
+        train, held_out = (tuple(_whole(ids) for ids in data[key]) for key in ("train", "held_out"))
+        return cls(train, held_out, data["drawn"], data["stating"])
+
+
+def make(
+    lm: Lm,
+    tokenizer: Any,
+    corpus: Corpus,
+    pairs: Sequence[Pair],
+    samples: int,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> Made:
+    """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences."""
+    decode, start, end = _ends(tokenizer)
+    drawn = (
+        sample(lm, start, samples, end=end, longest=_longest(corpus), seed=seed, progress=progress) if samples else []
+    )
+    states = Stated(pairs)
+    good = [
+        _whole(ids) for ids in drawn if len(ids) > len(start) + 2 and not states(decode(ids, skip_special_tokens=True))
+    ]
+    cut = len(good) // HELD_OUT
+    return Made(
+        (*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good)
+    )
+
+
+def _ends(tokenizer: Any) -> tuple[Callable[..., str], list[int], int | None]:
+    """How a text begins and ends for this tokenizer; one without BOS begins with its end-of-text token."""
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return tokenizer.decode, [bos if bos is not None else eos if eos is not None else 0], eos
+
+
+def _longest(corpus: Corpus) -> int:
+    """Samples are as long as the texts at hand: nine in ten of these are shorter."""
+    texts = [*(p.text for p in corpus.facts), *(t.text for t in (*corpus.retain, *corpus.unseen))]
+    lengths = sorted(len(text.ids) for text in texts)
+    return min(LONGEST, max(SHORTEST, lengths[len(lengths) * 9 // 10] + 2))
+
+
+def _whole(ids: Sequence[int]) -> Encoded:
+    return Encoded(tuple(ids), tuple(range(1, len(ids))))

@@ -1,0 +1,43 @@
+"""Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlforget.corpus.corpus import Corpus
+from xlforget.lm import Lm
+from xlforget.unlearn import checkpoint, levels
+from xlforget.unlearn.engine import Engine, Round, Task
+from xlforget.unlearn.made import Made
+from xlforget.unlearn.methods import Method
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """What was done: cycles, optimizer steps, and how often each pair was visited at least and at most."""
+
+    cycles: int
+    steps: int
+    visits: tuple[int, int]
+
+
+def unlearn(
+    lm: Lm,
+    corpus: Corpus,
+    made: Made,
+    method: Method,
+    seed: int,
+    work: Path,
+    done: Callable[[Lm], bool],
+    on_round: Callable[[Round], None],
+) -> Unlearned:
+    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
+    pairs = [probe for probe in corpus.facts if probe.serves("train")]
+    unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
+    task = Task(pairs, levels.draw(pairs, unseen, lm, seed), [t.text for t in corpus.retain], made.train, seed)
+    engine = Engine(lm, task, method)
+    checkpoint.restore(engine, work)
+    engine.run(done, on_round, lambda own: checkpoint.save(own, work))
+    per_cycle = method.rounds * method.steps_per_round
+    visits: Sequence[int] = engine.progress.visits
+    return Unlearned(engine.progress.cycle, engine.progress.cycle * per_cycle, (min(visits), max(visits)))
