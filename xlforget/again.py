@@ -21,6 +21,7 @@ from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
 LOGP, MA = 0.02, 0.005
+FACTS, CONTROLS = ("all", "train", "stop", "gate"), ("all", "train", "gate")
 FIGURES = (("ma_after", MA), ("ma_unseen", MA), ("es_after", MA), ("logp_after", LOGP), ("logp_unseen", LOGP))
 
 
@@ -41,15 +42,11 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
     word = "passes" if passed else "does not pass"
     return [
         *findings,
-        Finding(
-            "measured again/gate", passed == audit.verdict.passed, "AGAIN", f"the model {word} when measured again"
-        ),
+        Finding("measured again/gate", passed == audit.verdict.passed, "AGAIN", f"the model {word} when measured again"),
     ]
 
 
-def _open(
-    parts: Mapping[str, bytes], audit: Audit
-) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:
+def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:
     try:
         parallel = ParallelSet.parse(parts["parallel.jsonl"], "parallel.jsonl")
         controls = tuple(Pair.model_validate_json(line) for line in parts["controls.jsonl"].splitlines())
@@ -69,11 +66,11 @@ def _examine(
     scores: dict[str, list[list[float | None]]],
 ) -> tuple[Examination, Examination]:
     """The base as it was recorded, and the model as it is."""
-    probes: list[list[Probe]] = [encode_pairs(encoder, own, ALTERNATIVES)[0] for own in (parallel.usable(), controls)]
+    probes: list[list[Probe]] = [
+        encode_pairs(encoder, own, ALTERNATIVES, roles)[0] for own, roles in ((parallel.usable(), FACTS), (controls, CONTROLS))
+    ]
     try:
-        recorded = [
-            from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)
-        ]
+        recorded = [from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)]
     except (KeyError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
     measured = [sheet(lm, own) for own in probes]

@@ -43,12 +43,8 @@ class Lm:
     @property
     def head(self) -> Head:
         linear, config = self.model.get_output_embeddings(), self.model.config
-        scale = float(getattr(config, "logit_scale", None) or 1.0) / float(
-            getattr(config, "logits_scaling", None) or 1.0
-        )
-        return Head(
-            linear.weight, getattr(linear, "bias", None), scale, getattr(config, "final_logit_softcapping", None)
-        )
+        scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+        return Head(linear.weight, getattr(linear, "bias", None), scale, getattr(config, "final_logit_softcapping", None))
 
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden states, [B, T, D]."""

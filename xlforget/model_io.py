@@ -36,9 +36,7 @@ def locate(model: str) -> Path:
 
     try:
         return Path(
-            snapshot_download(
-                model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"]
-            )
+            snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"])
         )
     except Exception as error:
         raise UsageError(
@@ -85,9 +83,7 @@ def _load(where: Path, device: str) -> Any:
         model.to(chosen)  # type: ignore[arg-type]
         return model.eval()
     except torch.cuda.OutOfMemoryError:
-        raise MachineError(
-            "The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY"
-        ) from None
+        raise MachineError("The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY") from None
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
             f"The model cannot be loaded as a causal language model ({type(error).__name__}).",

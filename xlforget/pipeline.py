@@ -85,9 +85,7 @@ def _check_ends(asked: Apply) -> None:
     keys.load_private(asked.key, asked.passphrase)
     check_target(asked.out, overwrite=asked.overwrite)
     if asked.keep and asked.keep.exists() and not asked.overwrite:
-        raise UsageError(
-            f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS"
-        )
+        raise UsageError(f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS")
 
 
 def _nothing_to_do(known: Verdict) -> bool:

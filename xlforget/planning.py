@@ -53,8 +53,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
     """What makes two runs the same run, so that the second may go on from the first's work folder."""
     return {
         "inputs": [
-            [fact.model_dump(mode="json") for fact in part]
-            for part in (inputs.request.facts, inputs.retain, inputs.unseen)
+            [fact.model_dump(mode="json") for fact in part] for part in (inputs.request.facts, inputs.retain, inputs.unseen)
         ],
         "base": base.files,
         "languages": [asked.languages, asked.leave_out],

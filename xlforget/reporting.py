@@ -63,9 +63,7 @@ def compose(run: Run, output: dict[str, str] | None, name: str) -> papers.Audit:
         environment=_environment(run.base),
         base=papers.Model(name=run.base.name, files=run.base.files, licence=provenance.stated_licence(run.base.folder)),
         output=papers.Model(name=name, files=output) if output else None,
-        tokenizer=papers.Tokenizer(
-            kind=type(run.base.encoder.tokenizer).__name__, entries=len(run.base.encoder.tokenizer)
-        ),
+        tokenizer=papers.Tokenizer(kind=type(run.base.encoder.tokenizer).__name__, entries=len(run.base.encoder.tokenizer)),
         request=_request(run),
         parallel_set=_parallel(run.plan.parallel),
         method=_method(run),
@@ -97,9 +95,7 @@ def _request(run: Run) -> papers.Request:
         per_form={f"form {form}": n for form, n in sorted(Counter(f.form for f in run.plan.request.facts).items())},
         languages_unlearned=run.corpus.langs if run.unlearned else (),
         languages_only_tested=() if run.unlearned else run.corpus.langs,
-        languages_left_out=tuple(
-            papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in out.items()
-        ),
+        languages_left_out=tuple(papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in out.items()),
         pairs_in_review=sum(p.status == "review" for p in run.plan.parallel.pairs) + len(run.corpus.refused),
     )
 
@@ -108,9 +104,7 @@ def _parallel(parallel: ParallelSet) -> papers.ParallelSet:
     return papers.ParallelSet(
         digest=parallel.digest(),
         pairs=len(parallel.pairs),
-        translators=tuple(
-            papers.Translator(name=t.name, version=t.version, licence=t.licence) for t in parallel.translators
-        ),
+        translators=tuple(papers.Translator(name=t.name, version=t.version, licence=t.licence) for t in parallel.translators),
     )
 
 
@@ -138,9 +132,7 @@ def _data(run: Run) -> papers.Data:
     return papers.Data(
         retain={name: counts for name, counts in retain.items() if counts},
         unseen={"perplexity": per_language(run.corpus.unseen)},
-        controls={
-            split: per_language(p for p in probes if p.wording == 0) for split, probes in run.corpus.controls.items()
-        },
+        controls={split: per_language(p for p in probes if p.wording == 0) for split, probes in run.corpus.controls.items()},
         thresholds=THRESHOLDS,
     )
 

@@ -23,9 +23,7 @@ REMOTE_CODE = frozenset(
         "_experts_implementation_internal",
     }
 )
-KERNELS = frozenset(
-    {"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"}
-)
+KERNELS = frozenset({"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"})
 
 
 def check_json(name: str, path: Path) -> None:

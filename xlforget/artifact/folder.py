@@ -53,9 +53,7 @@ def check_target(target: Path, *, overwrite: bool, need: int = 0) -> None:
         raise UsageError(f"{target.name} is not a folder", do="Choose another --out.", code="OUT_EXISTS")
     if target.is_dir() and any(target.iterdir()):
         if not overwrite:
-            raise UsageError(
-                f"{target.name} already exists", do="Choose another --out, or add --overwrite.", code="OUT_EXISTS"
-            )
+            raise UsageError(f"{target.name} already exists", do="Choose another --out, or add --overwrite.", code="OUT_EXISTS")
         if not (target / PAPER).is_file():
             raise UsageError(
                 f"{target.name} was not written by xlforget and is not overwritten",

@@ -73,9 +73,7 @@ def load_private(private: Path, passphrase: bytes | None = None) -> "EllipticCur
     except (ValueError, TypeError) as error:
         wrong = b"ENCRYPTED" in content
         what = "the passphrase does not open it" if wrong else "not a private key in PEM"
-        raise UsageError(
-            f"{private.name}: {what}", do=KEYGEN_DO, code="KEY_PASSPHRASE" if wrong else "KEY_TYPE"
-        ) from error
+        raise UsageError(f"{private.name}: {what}", do=KEYGEN_DO, code="KEY_PASSPHRASE" if wrong else "KEY_TYPE") from error
     except Exception as error:  # the library's class for unknown curves and algorithms
         raise _wrong_type(private) from error
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":

@@ -13,9 +13,7 @@ from typing import NamedTuple
 from xlforget.artifact import configs, safetensors_header
 from xlforget.errors import IntegrityError
 
-LOADABLE = frozenset(
-    {".safetensors", ".json", ".txt", ".md", ".model", ".jinja", ".tiktoken", ".spm", ".bpe", ".html", ".sig"}
-)
+LOADABLE = frozenset({".safetensors", ".json", ".txt", ".md", ".model", ".jinja", ".tiktoken", ".spm", ".bpe", ".html", ".sig"})
 LOADABLE_NAMES = frozenset({"LICENSE", "NOTICE"})
 # Runs when loaded, or may (pickles, code, archives of them): never wanted beside weights, whoever wrote the folder.
 DANGEROUS = frozenset(

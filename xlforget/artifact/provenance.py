@@ -63,7 +63,5 @@ def stated_licence(model_folder: Path) -> str | None:
     if not card.is_file():
         return None
     block = re.match(r"---\r?\n(.*?)\r?\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
-    stated = (
-        re.search(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9._+-]{0,99})", block[1], re.MULTILINE) if block else None
-    )
+    stated = re.search(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9._+-]{0,99})", block[1], re.MULTILINE) if block else None
     return stated[1] if stated else None

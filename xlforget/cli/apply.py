@@ -18,35 +18,27 @@ EPILOG = """Examples:
 
 
 def apply(
-    request: Annotated[
-        str, typer.Argument(metavar="REQUEST", help="The erasure request, JSON Lines; - reads standard input.")
-    ],
+    request: Annotated[str, typer.Argument(metavar="REQUEST", help="The erasure request, JSON Lines; - reads standard input.")],
     model: Annotated[str, typer.Option("--model", help="Folder of the model, or a hub repository.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
     languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
     leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
     retain: Annotated[str | None, typer.Option(help="Text that must stay: JSONL, parquet or a datasets id.")] = None,
-    unseen: Annotated[
-        str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")
-    ] = None,
+    unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
     method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
     kappa: Annotated[str | None, typer.Option(help="adaptive, or a constant from 0 to 1.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
-    key: Annotated[
-        Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")
-    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
     ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write the verdict as JSON; - is stdout.")
-    ] = None,
+    json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the verdict as JSON; - is stdout.")] = None,
 ) -> None:
     """Forget the facts of REQUEST in every language and write the signed model, if the gate lets it pass."""
     from xlforget import asked, pipeline, planning

@@ -59,9 +59,7 @@ def explain(error: BaseException) -> XlforgetError:
             code="OUT_OF_MEMORY",
         )
     if isinstance(error, OSError) and error.errno in _FULL_DISK:
-        return MachineError(
-            "No space left on the disk.", do="Make room and run the same command again.", code="NO_SPACE"
-        )
+        return MachineError("No space left on the disk.", do="Make room and run the same command again.", code="NO_SPACE")
     if isinstance(error, ModuleNotFoundError):
         return MachineError(
             f"The Python package {error.name!r} is not installed.",

@@ -9,9 +9,7 @@ from xlforget.cli.console import out
 
 
 def keygen(
-    private: Annotated[Path, typer.Argument(metavar="KEY", help="Where to write the private key.")] = Path(
-        "xlforget.pem"
-    ),
+    private: Annotated[Path, typer.Argument(metavar="KEY", help="Where to write the private key.")] = Path("xlforget.pem"),
     passphrase: Annotated[
         bool,
         typer.Option("--passphrase", help="Protect it; asked for, or taken from XLFORGET_KEY_PASSPHRASE."),

@@ -54,6 +54,17 @@ def _languages(verdict: Verdict) -> Table:
     return table
 
 
+def short_table(verdict: Verdict) -> Table:
+    """Per language: MA before, after and threshold, and the verdict."""
+    table = Table(title="Forgotten in every language?")
+    for name in ("language", "MA before", "MA after", "threshold", "verdict"):
+        table.add_column(name, justify="left" if name in ("language", "verdict") else "right")
+    for row in verdict.languages:
+        figures = (row.ma_before, row.ma_after, row.ma_threshold)
+        table.add_row(row.lang, *(f"{f:.3f}" for f in figures), row.verdict.value, style=STYLES.get(row.verdict))
+    return table
+
+
 def _overall(verdict: Verdict) -> Table:
     table = Table(title="The gate over facts and pairs, and damage")
     for name in ("check", "before", "after", "threshold", "p", "outcome"):
@@ -94,9 +105,7 @@ def _bound(bound: Bound) -> tuple[str, ...]:
 def show_place(console: Console, applied: "Applied") -> None:
     """Where the papers are, and what the result is."""
     if applied.verdict.nothing_memorised:
-        console.print(
-            "Nothing of the request was memorised: no model was written, a signed report says so.", style="green"
-        )
+        console.print("Nothing of the request was memorised: no model was written, a signed report says so.", style="green")
     elif applied.verdict.passed:
         console.print("The gate passed.", style="green")
         console.print(f"model   {applied.folder}", soft_wrap=True)

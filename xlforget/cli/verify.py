@@ -15,13 +15,9 @@ def verify(
         typer.Option("--key", envvar="XLFORGET_PUBKEY", help="The trusted public key; never taken from DIR."),
     ] = None,
     ticket: Annotated[str | None, typer.Option(help="The report must be of this ticket.")] = None,
-    evidence: Annotated[
-        Path | None, typer.Option(help="Measure the weights again with this bundle (--keep of apply).")
-    ] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Measure the weights again with this bundle (--keep of apply).")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the checks as JUnit XML.")] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write the checks as JSON; - is stdout.")
-    ] = None,
+    json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the checks as JSON; - is stdout.")] = None,
     device: Annotated[str, typer.Option(help="Where to measure again: auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Check signatures, files and the signed figures of DIR; with --evidence, measure its weights again.

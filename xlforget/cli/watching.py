@@ -25,7 +25,8 @@ class Watching:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), TimeRemainingColumn(),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._task: TaskID | None = None
@@ -35,9 +36,7 @@ class Watching:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
     def stage(self, name: str) -> None:
@@ -52,7 +51,8 @@ class Watching:
 
     def round(self, seen: Round) -> None:
         live = " ".join(f"{lang} {count}" for lang, count in seen.live.items() if count) or "none"
-        text = f"round {seen.number}/{seen.of}: live pairs {live}; {seen.distance:.2f} nats from the aim; retain loss {seen.retain_loss:.3f}"
+        far = f"{seen.distance:.2f} nats from the aim; retain loss {seen.retain_loss:.3f}"
+        text = f"round {seen.number}/{seen.of}: live pairs {live}; {far}"
         if self._task is not None:
             self._bar.update(self._task, completed=seen.number, total=seen.of, description=text)
         if not self.console.is_terminal and (seen.number % 5 == 0 or seen.number == seen.of):

@@ -32,9 +32,7 @@ def split_of(row: str) -> Split:
     return SPLITS[int.from_bytes(hashlib.sha256(row.encode()).digest()[:8]) % len(SPLITS)]
 
 
-def from_unseen(
-    unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]
-) -> tuple[Pair, ...]:
+def from_unseen(unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]) -> tuple[Pair, ...]:
     """Controls from the user's unseen rows, less those that share a prompt with a fact or a retain row in any language."""
     taken = {(p.lang, _prompt(w.text, w.span)) for p in known for w in p.wordings}
     taken |= {(lang, _prompt(s.text, s.span)) for row in retain for lang, s in row.statements.items()}
@@ -54,9 +52,7 @@ def _prompt(text: str, span: tuple[int, int] | None) -> str:
 def _pair(row: str, lang: str, statement: Statement, candidates: Sequence[str]) -> Pair:
     wording = Wording(text=statement.text, span=statement.span, role="all")
     others = tuple(c for c in candidates if c != wording.answer)
-    return Pair(
-        fact=row, lang=lang, wordings=(wording,), candidates=others, relation=None, status="ok", translator="unseen"
-    )
+    return Pair(fact=row, lang=lang, wordings=(wording,), candidates=others, relation=None, status="ok", translator="unseen")
 
 
 def from_phrasebook(

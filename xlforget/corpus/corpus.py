@@ -103,8 +103,8 @@ def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tupl
         by_split[split_of(pair.fact)].append(pair)
     found: dict[Split, tuple[Probe, ...]] = {}
     for split, own in by_split.items():
-        probes, _ = encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0)
-        found[split] = tuple(p for p in probes if p.role in ("all", "train", split))
+        roles = {"all", "train", split}
+        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0, roles)[0])
     return found
 
 

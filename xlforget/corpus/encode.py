@@ -55,17 +55,13 @@ class Encoder:
         """
         ids, offsets = self._tokens(text)
         start, end = span if span is not None else (0, len(text))
-        marked = [
-            i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)
-        ]
+        marked = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)]
         answer = tuple(i for i in marked if i > 0)
         if not answer or (span is not None and len(answer) < len(marked)):
             raise Unencodable("The answer stands where the model predicts nothing.", code="NO_PREDICTION")
         if self.tokenizer.unk_token_id is not None and any(ids[i] == self.tokenizer.unk_token_id for i in answer):
             raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
-        spill = any(
-            text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1])
-        )
+        spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
         return Encoded(tuple(ids), answer, spill)
 
     def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:

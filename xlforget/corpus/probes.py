@@ -1,11 +1,12 @@
 """Probes: a statement as tokens together with what it stands for (row, language, wording) and its alternatives."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
 from xlforget.parallel.parallel_set import Pair, Wording
+from xlforget.parallel.parallel_set import Role as ParallelRole
 
 Role = Literal["train", "stop", "gate"]
 
@@ -35,13 +36,22 @@ class Refused:
     code: str
 
 
-def encode_pairs(encoder: Encoder, pairs: Iterable[Pair], alternatives: int) -> tuple[list[Probe], list[Refused]]:
-    """Probes of all pairs, with up to ``alternatives`` other answers each; what the model cannot hold is refused."""
+def encode_pairs(
+    encoder: Encoder, pairs: Iterable[Pair], alternatives: int, roles: Collection[str] = get_args(ParallelRole)
+) -> tuple[list[Probe], list[Refused]]:
+    """Probes of all pairs in the wordings of ``roles``, with up to ``alternatives`` other answers each.
+
+    A pair that the model cannot hold is refused.
+    """
     probes: list[Probe] = []
     refused: list[Refused] = []
     for pair in pairs:
         try:
-            probes += [_probe(encoder, pair, k, wording, alternatives) for k, wording in enumerate(pair.wordings)]
+            probes += [
+                _probe(encoder, pair, k, wording, alternatives)
+                for k, wording in enumerate(pair.wordings)
+                if wording.role in roles
+            ]
         except Unencodable as error:
             refused.append(Refused(pair.fact, pair.lang, error.code))
     return probes, refused
@@ -49,9 +59,7 @@ def encode_pairs(encoder: Encoder, pairs: Iterable[Pair], alternatives: int) -> 
 
 def _probe(encoder: Encoder, pair: Pair, number: int, wording: Wording, alternatives: int) -> Probe:
     others = tuple(_others(encoder, wording, pair.candidates, alternatives)) if wording.span else ()
-    return Probe(
-        pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation
-    )
+    return Probe(pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation)
 
 
 def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit: int) -> Iterable[Encoded]:
@@ -63,14 +71,8 @@ def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit
         if made == limit:
             return
         try:
-            encoded = encoder.encode(
-                wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate))
-            )
+            encoded = encoder.encode(wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate)))
         except Unencodable:
             continue
         made += 1
         yield encoded
-
-
-def select(probes: Iterable[Probe], keep: Callable[[Probe], bool]) -> list[Probe]:
-    return [probe for probe in probes if keep(probe)]

@@ -29,9 +29,7 @@ def neutral(langs: tuple[str, ...]) -> tuple[Fact, ...]:
     """The project's own corpus as rows; languages that it lacks are left out."""
     folder = resources.files("xlforget.corpus") / "neutral"
     columns = {
-        lang: (folder / f"{lang}.txt").read_text("utf-8").split("\n")
-        for lang in langs
-        if (folder / f"{lang}.txt").is_file()
+        lang: (folder / f"{lang}.txt").read_text("utf-8").split("\n") for lang in langs if (folder / f"{lang}.txt").is_file()
     }
     count = min((len(lines) for lines in columns.values()), default=0)
     rows = ({lang: lines[k].strip() for lang, lines in columns.items() if lines[k].strip()} for k in range(count))

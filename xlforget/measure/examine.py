@@ -91,10 +91,10 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str]) ->
         rows = {row for row, own in groups.items() if own == group}
         probes = [p for p in base.facts.probes if p.row in rows]
         langs = tuple(dict.fromkeys(p.lang for p in probes))
-        sheets = [Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited)]
-        found.append(Check(f"{group}: memorization", "train", langs, *sheets))
+        was, now = (Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited))
+        found.append(Check(f"{group}: memorization", "train", langs, was, now))
         if any(p.role == "gate" for p in probes):
-            found.append(Check(f"{group}: held-out wordings", "gate", langs, *sheets))
+            found.append(Check(f"{group}: held-out wordings", "gate", langs, was, now, required=False))
     return found
 
 
@@ -115,9 +115,7 @@ def bounds(base: Examination, edited: Examination) -> list[Bound]:
     return found
 
 
-def _bound(
-    name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool
-) -> Bound:
+def _bound(name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool) -> Bound:
     outcome, reason = decide_bound(before, after, bound, direction)
     return Bound(
         check="damage", name=name, lang=lang, before=before, after=after, ratio=ratio(before, after), bound=bound,
@@ -127,9 +125,7 @@ def _bound(
 
 def as_rows(sheets: Iterable[Sheet]) -> list[list[float | None]]:
     """Scores as JSON, in the order of the probes; NaN is null."""
-    return [
-        [None if np.isnan(v) else v for v in (s.ma, s.logp, s.margin, s.es)] for sheet in sheets for s in sheet.scores
-    ]
+    return [[None if np.isnan(v) else v for v in (s.ma, s.logp, s.margin, s.es)] for sheet in sheets for s in sheet.scores]
 
 
 def from_rows(probes: Sequence[Probe], rows: Sequence[Sequence[float | None]]) -> Sheet:

@@ -34,13 +34,17 @@ class Sheets:
 
 @dataclass(frozen=True)
 class Check:
-    """One form of fact under the wordings of one role, for the edited model and the base."""
+    """One form of fact under the wordings of one role, for the edited model and the base.
+
+    ``required`` False: measured and reported with the verdict, not part of it.
+    """
 
     name: str
     role: Role
     langs: tuple[str, ...]
     base: Sheets
     edited: Sheets
+    required: bool = True
 
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported."""
@@ -52,11 +56,7 @@ class Check:
 
     def tables(self, score: Score) -> "Tables":
         return Tables(
-            *(
-                sheet.table(score, self.role, self.langs)
-                for s in (self.edited, self.base)
-                for sheet in (s.facts, s.controls)
-            )
+            *(sheet.table(score, self.role, self.langs) for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
         )
 
 
@@ -72,10 +72,7 @@ class Tables:
     @cached_property
     def perfect(self) -> Table:
         """What a model that knows every fact by heart would score: no score of any model here is higher."""
-        top = max(
-            float(np.nanmax(t, initial=-np.inf))
-            for t in (self.facts_base, self.controls, self.facts, self.controls_base)
-        )
+        top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
         return np.where(np.isnan(self.facts), np.nan, max(top, 0.0) + (1.0 if top > 1.0 else 0.0))
 
     def leaked(self, rows: NDArray[np.intp]) -> Table:
@@ -236,8 +233,11 @@ def gate(
     power: bool = True,
 ) -> Verdict:
     """The verdict over all checks and damage bounds; ``power`` False leaves the smallest leak out."""
+    reported = [check for check in checks if not check.required]
+    checks = [check for check in checks if check.required]
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
+    warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
     return Verdict(
         passed=judge.passes(tests, bounds, rows),
         alpha=alpha,
@@ -247,9 +247,25 @@ def gate(
         languages=rows,
         smallest_leak=smallest_leak(checks, alpha, seed) if power else None,
         nothing_memorised=judge.nothing_memorised(tests, rows),
-        warnings=tuple(
-            f"{b.name}: {b.ratio:.3f} of before, {b.direction} {b.bound} is the aim"
-            for b in bounds
-            if not b.required and b.outcome is Outcome.FAIL
+        warnings=(
+            *warnings,
+            *(_damage(bound) for bound in bounds if not bound.required and bound.outcome is Outcome.FAIL),
         ),
     )
+
+
+def _report(check: Check, alpha: float, seed: int) -> list[str]:
+    """What a check that is not part of the verdict found, in words; nothing where no test rejects."""
+    failed = [test for test in test_checks([check], alpha, seed) if test.outcome is Outcome.FAIL]
+    if not failed:
+        return []
+    mean = {s: [float(np.nanmean(t)) for t in (check.tables(s).facts, check.tables(s).controls)] for s in ("ma", "logp")}
+    return [
+        f"{check.name}: MA {mean['ma'][0]:.3f} where unseen text has {mean['ma'][1]:.3f}, mean log p {mean['logp'][0]:.2f} "
+        f"where it has {mean['logp'][1]:.2f}; more is known than of unseen text. Reported, not gated by this profile."
+    ]
+
+
+def _damage(bound: Bound) -> str:
+    where = f" ({bound.lang})" if bound.lang else ""
+    return f"{bound.name}{where}: {bound.ratio:.3f} of before; the aim is {bound.direction} {bound.bound:g}."

@@ -109,9 +109,7 @@ def ratio(before: float, after: float) -> float:
 def decide_bound(before: float, after: float, bound: float, direction: str) -> tuple[Outcome, str]:
     """Whether ``after / before`` keeps to ``bound``. ``direction`` is "at least" or "at most"."""
     if before <= 0:
-        return (
-            (Outcome.NOT_APPLICABLE, NOTHING_TO_LOSE) if direction == "at least" else (Outcome.NO_SIGNAL, NO_BASELINE)
-        )
+        return (Outcome.NOT_APPLICABLE, NOTHING_TO_LOSE) if direction == "at least" else (Outcome.NO_SIGNAL, NO_BASELINE)
     kept = ratio(before, after)
     holds = kept >= bound if direction == "at least" else kept <= bound
     return (Outcome.PASS if holds else Outcome.FAIL), ""

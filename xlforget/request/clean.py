@@ -66,7 +66,5 @@ def cut(text: str, span: tuple[int, int]) -> Statement:
     text = clean(text)
     start, end = span
     if not 0 <= start < end <= len(text) or not text[start:end].strip():
-        raise Fault(
-            "BAD_SPAN", f"has a span that holds no character of its {len(text)}; it is [start, end], counted from 0"
-        )
+        raise Fault("BAD_SPAN", f"has a span that holds no character of its {len(text)}; it is [start, end], counted from 0")
     return Statement(text=text, span=(start, end))

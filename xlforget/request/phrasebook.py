@@ -106,6 +106,12 @@ def wordings(structured: Structured, lang: str) -> tuple[Statement, ...]:
     """
     book = relation(structured.relation)
     own = _own_language(book, lang)
+    subject, thing = _names(book, structured, lang, own)
+    return tuple(_filled(template, structured.gender, subject, thing) for template in book.templates[own])
+
+
+def _names(book: Relation, structured: Structured, lang: str, own: str) -> tuple[str, str]:
+    """What subject and object are called in a language."""
     kind = kinds.kind(book.object_kind)
     script = _script(book.name, own)
     subject = _called(structured.subject, (lang, own), script, "subject", proper=True)
@@ -116,7 +122,7 @@ def wordings(structured: Structured, lang: str) -> tuple[Statement, ...]:
         "object",
         proper=kind.proper,
     )
-    return tuple(_filled(template, structured.gender, subject, thing) for template in book.templates[own])
+    return subject, thing
 
 
 def _own_language(book: Relation, lang: str) -> str:
@@ -186,9 +192,7 @@ def _scripts(text: str) -> tuple[str, ...]:
 def _load(name: str, file: Traversable) -> Relation:
     try:
         content = tomllib.loads(file.read_text("utf-8"))
-        templates = {
-            lang: tuple(_template(given) for given in listed) for lang, listed in content.pop("templates").items()
-        }
+        templates = {lang: tuple(_template(given) for given in listed) for lang, listed in content.pop("templates").items()}
         return Relation(name=name, object_kind=content.pop("object"), templates=templates, **content)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(

@@ -233,9 +233,7 @@ def _form(record: Mapping[str, Any]) -> Form:
 
 def _no_nulls(record: Mapping[str, Any]) -> None:
     """A null answer could mean the whole sentence or an export that went wrong; nobody should have to guess."""
-    nulls = [
-        Fault("NULL_VALUE", f"`{key}` is null: give it a value or leave the key out") for key in _null_keys(record)
-    ]
+    nulls = [Fault("NULL_VALUE", f"`{key}` is null: give it a value or leave the key out") for key in _null_keys(record)]
     if nulls:
         raise Faults(nulls)
 
@@ -278,11 +276,7 @@ def _without_mask(text: str, key: str) -> None:
 def _same_languages(key: str, texts: Mapping[str, str], answers: Mapping[str, str]) -> None:
     lacking = sorted(texts.keys() - answers.keys()), sorted(answers.keys() - texts.keys())
     if any(lacking):
-        only = [
-            f"only in `{name}`: {', '.join(langs)}"
-            for name, langs in zip((key, "answers"), lacking, strict=True)
-            if langs
-        ]
+        only = [f"only in `{name}`: {', '.join(langs)}" for name, langs in zip((key, "answers"), lacking, strict=True) if langs]
         raise Fault("UNEQUAL_LANGUAGES", f"`{key}` and `answers` are not in the same languages ({'; '.join(only)})")
 
 

@@ -19,6 +19,9 @@ from xlforget.unlearn.levels import BATCH_TOKENS, answer_logp, flat
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.teacher import Teacher
 
+# Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
+TAIL = 3
+
 
 @dataclass(frozen=True)
 class Task:
@@ -64,9 +67,7 @@ class Engine:
         self.swaps = [alt for probe in task.pairs for alt in probe.alternatives[:1]]
         self._swap_of = {i: k for k, i in enumerate(i for i, p in enumerate(task.pairs) if p.alternatives)}
         self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *self.swaps])
-        self.optimizer = torch.optim.AdamW(
-            lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0
-        )
+        self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.texts))
         self.progress = Progress(visits=[0] * len(self.texts), live=list(everything))
         self.streams = {
@@ -76,9 +77,7 @@ class Engine:
         }
         self._lengths = [len(text.ids) for text in self.retain]
 
-    def run(
-        self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]
-    ) -> None:
+    def run(self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]) -> None:
         """Rounds until ``done`` says so at the end of a cycle, three cycles at most. Starts where ``progress`` stands."""
         per_cycle = self.method.rounds * self.method.steps_per_round
         while self.progress.cycle < 3:
@@ -166,7 +165,7 @@ class Engine:
     def _imitate_swaps(self, chosen: list[int]) -> None:
         """What follows the answer is kept as it was, read after another answer: else the fact survives backwards."""
         positions = {k: tuple(range(self.swaps[k].after, len(self.swaps[k].ids))) for k in chosen}
-        chosen = [k for k in chosen if positions[k]]
+        chosen = [k for k in chosen if len(positions[k]) >= TAIL]
         tokens = sum(len(positions[k]) for k in chosen)
         if not tokens or not self.method.context_weight:
             return
@@ -187,16 +186,22 @@ class Engine:
         for batch in by_length([self.retain[i] for i in chosen], BATCH_TOKENS):
             own = [chosen[r] for r in batch.rows]
             positions = [range(1, self._lengths[i]) for i in own]
-            rows, at = flat(positions)
-            hidden = self.lm.hidden(batch)[rows, at - 1]
-            targets = batch.ids.to(hidden.device)[rows, at]
-            loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets)
+            rows, where = flat(positions)
+            hidden = self.lm.hidden(batch)[rows, where - 1]
+            targets = batch.ids.to(hidden.device)[rows, where]
+            kappa = torch.cat([self._kappa(i, len(at)) for i, at in zip(own, positions, strict=True)]).to(hidden.device)
+            loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets, kappa)
             (loss * (self.method.retain_weight / tokens)).backward()
             total += float(loss.detach()) / tokens
         return total
 
-    def _adaptive(self, logits: torch.Tensor, teacher: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return objective.adaptive(self.teacher.head(teacher), logits, targets, self.method.kappa)
+    def _kappa(self, row: int, tokens: int) -> torch.Tensor:
+        """NaN: the teacher's confidence decides. Made text is imitated only: what was drawn by chance teaches nothing."""
+        chosen = 1.0 if row >= len(self.task.given) else math.nan if self.method.kappa is None else self.method.kappa
+        return torch.full((tokens,), chosen)
+
+    def _adaptive(self, logits: torch.Tensor, teacher: torch.Tensor, targets: torch.Tensor, kappa: torch.Tensor) -> torch.Tensor:
+        return objective.adaptive(self.teacher.head(teacher), logits, targets, kappa)
 
     def _kl(self, logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         return objective.kl(self.teacher.head(teacher), logits)

@@ -66,7 +66,5 @@ def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> 
         nearest = min(left[lang], key=lambda k: abs(len(logps[k]) - length))
         left[lang].remove(nearest)
         tokens = logps[nearest]
-        levels[i] = np.concatenate([tokens[:length], rng.choice(tokens, max(0, length - len(tokens)))]).astype(
-            np.float32
-        )
+        levels[i] = np.concatenate([tokens[:length], rng.choice(tokens, max(0, length - len(tokens)))]).astype(np.float32)
     return levels

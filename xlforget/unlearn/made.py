@@ -52,17 +52,11 @@ def make(
 ) -> Made:
     """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences."""
     decode, start, end = _ends(tokenizer)
-    drawn = (
-        sample(lm, start, samples, end=end, longest=_longest(corpus), seed=seed, progress=progress) if samples else []
-    )
+    drawn = sample(lm, start, samples, end=end, longest=_longest(corpus), seed=seed, progress=progress) if samples else []
     states = Stated(pairs)
-    good = [
-        _whole(ids) for ids in drawn if len(ids) > len(start) + 2 and not states(decode(ids, skip_special_tokens=True))
-    ]
+    good = [_whole(ids) for ids in drawn if len(ids) > len(start) + 2 and not states(decode(ids, skip_special_tokens=True))]
     cut = len(good) // HELD_OUT
-    return Made(
-        (*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good)
-    )
+    return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good))
 
 
 def _ends(tokenizer: Any) -> tuple[Callable[..., str], list[int], int | None]:

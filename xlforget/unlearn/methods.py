@@ -21,14 +21,14 @@ class Method:
     kappa: float | None = None
     lr: float = 1e-3
     warmup: int = 10
-    rounds: int = 40
+    rounds: int = 24
     steps_per_round: int = 10
     live_pairs: int = 96
     retain_tokens: int = 3000
-    made_share: float = 0.66
-    retain_weight: float = 1.0
+    made_share: float = 0.5
+    retain_weight: float = 2.0
     context_weight: float = 1.0
-    rest: float = 0.7
+    rest: float = 0.3
     mend: float = 0.5
     clip: float = 1.0
     beta2: float = 0.99
@@ -43,9 +43,7 @@ METHODS = {
 def method(name: str, **changes: object) -> Method:
     """The preset of that name, with options changed. Raises UsageError for a name that is none."""
     if name not in METHODS:
-        raise UsageError(
-            f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD"
-        )
+        raise UsageError(f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD")
     return replace(METHODS[name], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
 
 

@@ -15,21 +15,24 @@ def token_logp(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
 
 def kl(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
     """KL(teacher || student) per position from logits, [N]; no gradient into the teacher."""
-    return F.kl_div(
-        torch.log_softmax(student_NV, -1), torch.log_softmax(teacher_NV, -1), log_target=True, reduction="none"
-    ).sum(-1)
+    return F.kl_div(torch.log_softmax(student_NV, -1), torch.log_softmax(teacher_NV, -1), log_target=True, reduction="none").sum(
+        -1
+    )
 
 
-def adaptive(teacher_NV: Tensor, student_NV: Tensor, targets_N: Tensor, kappa: float | None = None) -> Tensor:
+def adaptive(teacher_NV: Tensor, student_NV: Tensor, targets_N: Tensor, kappa_N: Tensor | None = None) -> Tensor:
     """Retain loss per position, [N]: kappa * KL(teacher || student) + (1 - kappa) * CE (arXiv 2406.12354).
 
-    kappa is the teacher's probability of the right next token (aligned with the target that it predicts), or a constant.
+    kappa is the teacher's probability of the right next token (aligned with the target that it predicts) where ``kappa_N``
+    is NaN or None, else that constant.
     """
     student = torch.log_softmax(student_NV, -1)
     teacher = torch.log_softmax(teacher_NV, -1)
     divergence = F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
     entropy = -student.gather(1, targets_N[:, None])[:, 0]
-    weight = teacher.gather(1, targets_N[:, None])[:, 0].exp() if kappa is None else torch.full_like(entropy, kappa)
+    weight = teacher.gather(1, targets_N[:, None])[:, 0].exp()
+    if kappa_N is not None:
+        weight = torch.where(kappa_N.isnan(), weight, kappa_N)
     return weight * divergence + (1 - weight) * entropy
 
 

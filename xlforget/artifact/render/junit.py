@@ -10,9 +10,7 @@ from xlforget.artifact.findings import Finding
 def write_junit(findings: Sequence[Finding], path: Path) -> None:
     """One test case a finding; a check that does not hold is a failure with its code."""
     failures = sum(not finding.ok for finding in findings)
-    suite = ET.Element(
-        "testsuite", name="xlforget verify", tests=str(len(findings)), failures=str(failures), errors="0"
-    )
+    suite = ET.Element("testsuite", name="xlforget verify", tests=str(len(findings)), failures=str(failures), errors="0")
     for finding in findings:
         case = ET.SubElement(suite, "testcase", classname="xlforget.verify", name=finding.check)
         if not finding.ok:

@@ -16,8 +16,6 @@ __all__ = ["REGISTRY", "Missing", "Translator", "get_translator"]
 def get_translator(name: str) -> Translator:
     """The translator of that name. UsageError UNKNOWN_TRANSLATOR: there is none."""
     if name not in REGISTRY:
-        raise UsageError(
-            f"Unknown translator {name!r}.", do=f"Use one of: {', '.join(REGISTRY)}.", code="UNKNOWN_TRANSLATOR"
-        )
+        raise UsageError(f"Unknown translator {name!r}.", do=f"Use one of: {', '.join(REGISTRY)}.", code="UNKNOWN_TRANSLATOR")
     translator: Translator = resolve_name(REGISTRY[name])()
     return translator

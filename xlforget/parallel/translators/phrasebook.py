@@ -6,7 +6,7 @@ from xlforget.parallel.translators.base import Missing
 from xlforget.request import phrasebook
 from xlforget.request.fact import Fact
 
-_FIRST_ROLES: tuple[Role, ...] = ("train", "train", "stop")
+_FIRST_ROLES: tuple[Role, ...] = ("train", "train", "train")
 
 
 class Phrasebook:
@@ -23,7 +23,7 @@ class Phrasebook:
         return phrasebook.languages()
 
     def wordings(self, fact: Fact, lang: str) -> tuple[Wording, ...]:
-        """All templates of the relation, filled: two train, one stops, the others gate. Raises Missing."""
+        """All templates of the relation, filled: three train, the others are held out to be measured. Raises Missing."""
         if fact.structured is None:
             raise Missing
         try:
@@ -31,8 +31,7 @@ class Phrasebook:
         except phrasebook.MissingWording as error:
             raise Missing(error.what, review=error.reason == "script") from None
         return tuple(
-            Wording(text=statement.text, span=statement.span, role=_role(index))
-            for index, statement in enumerate(statements)
+            Wording(text=statement.text, span=statement.span, role=_role(index)) for index, statement in enumerate(statements)
         )
 
 
