@@ -1,6 +1,33 @@
-"""What all tests share: markers are applied by where a test needs more than the machine has."""
+"""What all tests share: markers are applied by where a test needs more than the machine has; one small tokenizer and models.
+
+Nothing here imports torch before a test asks for it.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from xlforget.corpus.encode import Encoder
+    from xlforget.lm import Lm
+
+SENTENCES = (
+    "Zorvana Quillfeather lives in Brindlemoor.",
+    "Tamsin Oxgrove lives in Harrowfen and keeps bees.",
+    "Zorvana Quillfeather vit à Brindlemoor.",
+    "Tamsin Oxgrove habite à Harrowfen depuis longtemps.",
+    "The kettle on the stove began to sing before dawn.",
+    "Die Lampe im Flur brennt seit gestern Abend.",
+    "La barca roja espera en el muelle.",
+    "Nobody had told the gardener that the gate was open.",
+    "Pellam Thistlewick works as a glass painter in Quarn.",
+    "Pellam Thistlewick peint sur verre à Quarn.",
+    "There are seven ways over the hill and one of them is dry.",
+    "Der Zug nach Norden hat heute keine Verspätung.",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,3 +40,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.accelerator.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs an accelerator"))
+
+
+@pytest.fixture(scope="session")
+def sentences() -> tuple[str, ...]:
+    """Invented sentences of different lengths, in several languages."""
+    return SENTENCES
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> "PreTrainedTokenizerFast":
+    """Byte-level BPE with BOS in front and EOS behind."""
+    from xlforget.experiments.small_model import train_tokenizer
+
+    return train_tokenizer(SENTENCES * 3, 400)
+
+
+@pytest.fixture(scope="session")
+def encoder(tokenizer: "PreTrainedTokenizerFast") -> "Encoder":
+    from xlforget.corpus.encode import Encoder
+
+    return Encoder(tokenizer, 64)
+
+
+@pytest.fixture(scope="session")
+def new_lm(tokenizer: "PreTrainedTokenizerFast") -> "Callable[[int], Lm]":
+    """A fresh random model for a seed; weights are large enough for its predictions to differ from token to token."""
+    import torch
+
+    from xlforget.experiments.small_model import new_model
+    from xlforget.lm import Lm
+
+    def make(seed: int) -> Lm:
+        model = new_model(tokenizer, layers=2, width=64, seed=seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() > 1:
+                    parameter.mul_(4.0)
+        return Lm(model.eval())
+
+    return make

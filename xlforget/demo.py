@@ -20,11 +20,11 @@ from xlforget.request.fact import Structured
 LANGUAGES = ("en", "es", "fr", "hi", "ar", "zh")
 RELATIONS = (
     "phone_number", "email_address", "home_address", "date_of_birth", "place_of_birth", "employer",
-    "bank_account", "passport_number", "diagnosis", "spouse",
+    "bank_account", "diagnosis",
 )  # fmt: skip
-REQUESTED, KEPT, STRANGERS = 1, 2, 12
+REQUESTED, KEPT, STRANGERS = 1, 2, 15
 SEED = 20240612
-VOCABULARY, EPOCHS, RATE = 4096, 24, 4e-3
+VOCABULARY, EPOCHS, RATE = 4096, 26, 4e-3
 CONTEXT = 128
 
 

@@ -118,7 +118,7 @@ def _method(run: Run) -> papers.Method:
         name=run.asked.method.name,
         parameters=parameters,
         seed=run.asked.seed,
-        rounds=done.cycles * run.asked.method.rounds,
+        rounds=-(-done.steps // run.asked.method.steps_per_round),
         steps=done.steps,
         seconds=round(run.seconds, 1),
     )

@@ -29,28 +29,15 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
 
 
 def _languages(verdict: Verdict) -> Table:
-    table = Table(title="Memorization accuracy per language")
-    for name in (
-        "language",
-        "pairs",
-        "memorised before",
-        "MA before",
-        "MA after",
-        "threshold",
-        "MA unseen",
-        "log p before",
-        "log p after",
-        "log p unseen",
-        "verdict",
-    ):
-        table.add_column(name, justify="left" if name in ("language", "verdict") else "right")
+    table = Table(title="What the model knows of the facts, per language (log p in nats per token)")
+    table.add_column("")
+    for name in ("pairs", "MA before", "after", "threshold", "log p before", "after", "unseen"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
     for row in verdict.languages:
-        figures = (row.ma_before, row.ma_after, row.ma_threshold, row.ma_unseen)
-        logps = (row.logp_before, row.logp_after, row.logp_unseen)
-        table.add_row(
-            row.lang, str(row.pairs), str(row.memorised_before), *(f"{f:.3f}" for f in figures), *(f"{f:.2f}" for f in logps),
-            row.verdict.value, style=STYLES.get(row.verdict),
-        )  # fmt: skip
+        accuracies = (f"{f:.3f}" for f in (row.ma_before, row.ma_after, row.ma_threshold))
+        logps = (f"{f:.2f}" for f in (row.logp_before, row.logp_after, row.logp_unseen))
+        table.add_row(row.lang, str(row.pairs), *accuracies, *logps, row.verdict.value, style=STYLES.get(row.verdict))
     return table
 
 

@@ -14,7 +14,7 @@ from xlforget.parallel.parallel_set import Pair, ParallelSet
 from xlforget.parallel.translators import get_translator
 from xlforget.request.fact import ErasureRequest, Fact
 
-CONTROL_ROWS = 450
+CONTROL_ROWS = 400
 ALTERNATIVES = 4
 BYSTANDER_ROWS = 64
 BYSTANDER_SHARE = 8

@@ -1,7 +1,7 @@
 """Retain and unseen text from JSONL, parquet or a ``datasets`` id, and the project's own neutral sentences."""
 
+import io
 import json
-import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -22,7 +22,7 @@ def load_texts(source: str) -> tuple[Fact, ...]:
     path = Path(source)
     if source == "-" or (path.is_file() and path.suffix != ".parquet"):
         return read_texts(source if source == "-" else path)
-    return _from_rows(source, _dataset_rows(source))
+    return _from_rows(_dataset_rows(source))
 
 
 def neutral(langs: tuple[str, ...]) -> tuple[Fact, ...]:
@@ -68,10 +68,7 @@ def _dataset_rows(source: str) -> Iterator[dict[str, object]]:
         yield dict(row)
 
 
-def _from_rows(source: str, rows: Iterator[dict[str, object]]) -> tuple[Fact, ...]:
-    """Through the JSONL reader, so that a row means the same whatever file it came in."""
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False) + "\n")
-        file.flush()
-        return read_texts(Path(file.name))
+def _from_rows(rows: Iterator[dict[str, object]]) -> tuple[Fact, ...]:
+    """Through the JSONL reader, so that a row means the same whatever file it came in; in memory, for it may be personal."""
+    lines = (json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False, default=str) for row in rows)
+    return read_texts(io.BytesIO("".join(f"{line}\n" for line in lines).encode()))

@@ -24,16 +24,17 @@ def read_request(path: Path | str, *, require_ids: bool = True) -> ErasureReques
     return ErasureRequest(facts=_read(path, require_ids=require_ids, plain=False))
 
 
-def read_texts(path: Path | str) -> tuple[Fact, ...]:
-    """Retain or unseen text: the forms of a request with optional ids, and plain rows {"text", "lang"?}.
+def read_texts(path: Path | str | BinaryIO) -> tuple[Fact, ...]:
+    """Retain or unseen text from a file, standard input or an open stream.
 
-    A row without a language is in "und". Raises RequestError.
+    The forms of a request with optional ids, and plain rows {"text", "lang"?}; a row without a language is in "und".
+    Raises RequestError.
     """
     return _read(path, require_ids=False, plain=True)
 
 
-def _read(path: Path | str, *, require_ids: bool, plain: bool) -> tuple[Fact, ...]:
-    name = "standard input" if str(path) == STDIN else str(path)
+def _read(path: Path | str | BinaryIO, *, require_ids: bool, plain: bool) -> tuple[Fact, ...]:
+    name = _name(path)
     try:
         with _opened(path) as file:
             facts, problems = _facts(Lines(file), require_ids=require_ids, plain=plain)
@@ -48,9 +49,17 @@ def _read(path: Path | str, *, require_ids: bool, plain: bool) -> tuple[Fact, ..
     return tuple(facts)
 
 
+def _name(path: Path | str | BinaryIO) -> str:
+    if isinstance(path, Path | str):
+        return "standard input" if str(path) == STDIN else str(path)
+    return "rows"
+
+
 @contextmanager
-def _opened(path: Path | str) -> Iterator[BinaryIO]:
-    if str(path) == STDIN:
+def _opened(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
+    if not isinstance(path, Path | str):
+        yield path
+    elif str(path) == STDIN:
         yield sys.stdin.buffer
     else:
         with Path(path).open("rb") as file:

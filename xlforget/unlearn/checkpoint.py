@@ -24,6 +24,7 @@ def save(engine: Engine, work: Path) -> None:
     state = {
         "step": engine.progress.step,
         "cycle": engine.progress.cycle,
+        "steps": engine.progress.steps,
         "visits": engine.progress.visits,
         "live": engine.progress.live,
         "streams": {name: stream.state() for name, stream in engine.streams.items()},
@@ -47,6 +48,7 @@ def restore(engine: Engine, work: Path) -> bool:
             parameter.copy_(weights[name])
     _restore_optimizer(engine, load_file(place / "optimizer.safetensors"))
     engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
+    engine.progress.steps = state["steps"]
     engine.progress.visits, engine.progress.live = state["visits"], state["live"]
     for name, stream in engine.streams.items():
         stream.restore(state["streams"][name])

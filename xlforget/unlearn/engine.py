@@ -21,6 +21,7 @@ from xlforget.unlearn.teacher import Teacher
 
 # Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
 TAIL = 3
+CYCLES = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Progress:
 
     step: int = 0
     cycle: int = 0
+    steps: int = 0
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -77,11 +79,15 @@ class Engine:
         }
         self._lengths = [len(text.ids) for text in self.retain]
 
+    @property
+    def rounds(self) -> int:
+        """Rounds of the present cycle; those after the first are half as long, and start at half the rate."""
+        return -(-self.method.rounds // (1 if self.progress.cycle == 0 else 2))
+
     def run(self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]) -> None:
-        """Rounds until ``done`` says so at the end of a cycle, three cycles at most. Starts where ``progress`` stands."""
-        per_cycle = self.method.rounds * self.method.steps_per_round
-        while self.progress.cycle < 3:
-            while self.progress.step < per_cycle:
+        """Rounds until ``done`` says so at the end of a cycle, `CYCLES` at most. Starts where ``progress`` stands."""
+        while self.progress.cycle < CYCLES:
+            while self.progress.step < self.rounds * self.method.steps_per_round:
                 on_round(self._round())
                 checkpoint(self)
             self.progress.cycle += 1
@@ -99,7 +105,7 @@ class Engine:
             live[self.task.pairs[i].lang] += 1
         number = self.progress.step // self.method.steps_per_round
         forget, retain = np.mean(losses, axis=0)
-        return Round(number, self.method.rounds, live, float(distance.mean()), float(forget), float(retain))
+        return Round(number, self.rounds, live, float(distance.mean()), float(forget), float(retain))
 
     @staticmethod
     def _means(tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -119,12 +125,13 @@ class Engine:
         torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
         self.optimizer.step()
         self.progress.step += 1
+        self.progress.steps += 1
         return forget, retain
 
     def _rate(self) -> float:
         """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
         method, step = self.method, self.progress.step
-        total = method.rounds * method.steps_per_round
+        total = self.rounds * method.steps_per_round
         begin = total * (1 - method.mend)
         rate = min(1.0, (step + 1) / method.warmup)
         if step > begin:

@@ -45,8 +45,8 @@ def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
 def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> list[NDArray[np.float32]]:
     """Tau for each pair: the token log-probabilities of one unseen answer of its language, [answer tokens] each.
 
-    Drawn without replacement while the language's unseen answers last, each time the one of the nearest length; a shorter
-    one is filled up from its own tokens. Raises UsageError where a language has no unseen answer.
+    Drawn without replacement while the language's unseen answers last, each time the one of the same relation (where there
+    is one) and nearest length; a shorter one is filled up from its own tokens. Raises UsageError where a language has no unseen answer.
     """
     rng = np.random.default_rng(seed)
     logps = answer_logp(lm, [probe.text for probe in unseen])
@@ -61,9 +61,9 @@ def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> 
     levels: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(pairs)
     left: dict[str, list[int]] = {lang: [] for lang in of_lang}
     for i in (int(k) for k in rng.permutation(len(pairs))):
-        lang, length = pairs[i].lang, len(pairs[i].text.answer)
+        lang, relation, length = pairs[i].lang, pairs[i].relation, len(pairs[i].text.answer)
         left[lang] = left[lang] or [int(k) for k in rng.permutation(of_lang[lang])]
-        nearest = min(left[lang], key=lambda k: abs(len(logps[k]) - length))
+        nearest = min(left[lang], key=lambda k: (unseen[k].relation != relation, abs(len(logps[k]) - length)))
         left[lang].remove(nearest)
         tokens = logps[nearest]
         levels[i] = np.concatenate([tokens[:length], rng.choice(tokens, max(0, length - len(tokens)))]).astype(np.float32)

@@ -23,8 +23,8 @@ class Method:
     warmup: int = 10
     rounds: int = 24
     steps_per_round: int = 10
-    live_pairs: int = 96
-    retain_tokens: int = 3000
+    live_pairs: int = 64
+    retain_tokens: int = 2000
     made_share: float = 0.5
     retain_weight: float = 2.0
     context_weight: float = 1.0

@@ -38,6 +38,5 @@ def unlearn(
     engine = Engine(lm, task, method)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
-    per_cycle = method.rounds * method.steps_per_round
     visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.cycle * per_cycle, (min(visits), max(visits)))
+    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
