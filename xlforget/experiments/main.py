@@ -1,0 +1,142 @@
+"""The main experiment: memorise the paper's data, erase the forget set through the command line, compare with gold.
+
+Gold is the same model trained without the facts. Trained models stay in the output folder and are not trained twice.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+from xlforget.corpus.encode import Encoder
+from xlforget.experiments import figures, results
+from xlforget.experiments.paper_data import PaperSet, Part, convert
+from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
+from xlforget.request.reader import read_texts
+
+VOCABULARY, CONTEXT, RATE = 8000, 512, 3e-3
+EPOCHS = {"bmlama53": 40, "flores": 40}
+BATCH_TOKENS = {"bmlama53": 1024, "flores": 1536}
+MEMORISED: dict[str, tuple[Part, ...]] = {
+    "base": ("request", "retain", "bystanders"),
+    "gold": ("retain", "bystanders"),
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command of ours that ran: what was typed, how it ended, how long it took."""
+
+    command: str
+    code: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Results as plain data and as Markdown; ``passed``: every apply and verify ended with exit 0."""
+
+    passed: bool
+    document: dict[str, Any]
+    markdown: str
+
+
+def run(chosen: PaperSet, data: Path, out: Path, *, quick: bool, say: Say, quiet: bool = False) -> Bench:
+    """The experiment on one set, in ``out``/<set>; ``quiet`` sends the commands' own output to stderr.
+
+    Raises UsageError where the data is not there.
+    """
+    folder = out / chosen.name
+    files = convert(chosen, data, folder / "data")
+    models = {name: folder / name for name in MEMORISED}
+    _train_missing(chosen, files, models, say)
+    ran = [_xlforget("keygen", str(folder / "key.pem"), say=say, quiet=quiet)] if not (folder / "key.pem").exists() else []
+    edits = {"edited": []} if quick else {"edited": [], "edited, no samples": ["--samples", "0"]}
+    for name, options in edits.items():
+        edited = folder / name.replace(", ", "-").replace(" ", "-")
+        ran += _edit(chosen, files, folder, edited, options, say, quiet)
+        if any(edited.glob("*.safetensors")):
+            models[name] = edited
+    say("measuring base, gold and what was edited")
+    document = results.document(chosen.name, ran, figures.measure_all(models, files, chosen.languages))
+    markdown = results.markdown(document)
+    (folder / "results.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(markdown, encoding="utf-8")
+    return Bench(all(own.code == 0 for own in ran), document, markdown)
+
+
+def _edit(
+    chosen: PaperSet,
+    files: Mapping[Part, Path],
+    folder: Path,
+    edited: Path,
+    options: Sequence[str],
+    say: Say,
+    quiet: bool,
+) -> list[Ran]:
+    """apply, then verify without and with the evidence; nothing is verified where apply wrote no model."""
+    key, kept = folder / "key.pem", edited.with_suffix(".xfset")
+    shutil.rmtree(edited, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
+    apply = _xlforget(
+        "apply", str(files["request"]), "--model", str(folder / "base"), "--languages", ",".join(chosen.languages),
+        "--retain", str(files["retain"]), "--unseen", str(files["unseen"]), "--key", str(key), "--keep", str(kept),
+        "--out", str(edited), "--overwrite", *options, say=say, quiet=quiet,
+    )  # fmt: skip
+    if apply.code:
+        return [apply]
+    verify = ["verify", str(edited), "--key", str(key.with_suffix(".pub"))]
+    return [apply, _xlforget(*verify, say=say, quiet=quiet), _xlforget(*verify, "--evidence", str(kept), say=say, quiet=quiet)]
+
+
+def _xlforget(*command: str, say: Say, quiet: bool) -> Ran:
+    """One of our commands, in a process of its own, as a user would run it."""
+    shown = f"xlforget {' '.join(command)}"
+    say(f"$ {shown}")
+    began = time.monotonic()
+    stream = sys.stderr if quiet else None
+    done = subprocess.run([sys.executable, "-m", "xlforget", *command], check=False, stdout=stream)
+    return Ran(shown, done.returncode, time.monotonic() - began)
+
+
+def _train_missing(chosen: PaperSet, files: Mapping[Part, Path], models: Mapping[str, Path], say: Say) -> None:
+    if all(folder.is_dir() for folder in models.values()):
+        return
+    say("training the tokenizer")
+    # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
+    texts = {part: _texts(path) for part, path in files.items()}
+    tokenizer = train_tokenizer([text for own in texts.values() for text in own], VOCABULARY)
+    for name, folder in models.items():
+        if not folder.is_dir():
+            say(f"training {name}")
+            _train(chosen.name, [text for part in MEMORISED[name] for text in texts[part]], tokenizer, folder, say)
+
+
+def _texts(path: Path) -> list[str]:
+    return [statement.text for row in read_texts(path) for statement in row.statements.values()]
+
+
+def _train(name: str, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, say: Say) -> None:
+    """A model that has memorised ``texts``, in ``folder``, whole or not at all."""
+    encoder = Encoder(tokenizer, CONTEXT)
+    model = new_model(tokenizer, context=CONTEXT)
+    encoded = [encoder.encode(text, None) for text in texts]
+
+    def progress(done: int, total: int, loss: float) -> None:
+        if done % 200 == 0 or done == total:
+            say(f"  step {done}/{total}, loss {loss:.3f}")
+
+    memorise(model, encoded, epochs=EPOCHS[name], lr=RATE, batch_tokens=BATCH_TOKENS[name], progress=progress)
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    part.rename(folder)

@@ -1,0 +1,97 @@
+"""The results of `bench main` as a document and as a table that says where they come from."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+
+from xlforget import __version__
+
+if TYPE_CHECKING:
+    from xlforget.experiments.main import Ran
+
+COLUMNS = (
+    "model", "passes the gate", "forget MA", "log p of answers", "KS to gold", "retain MA", "of before",
+    "bystanders MA, mean", "of before", "worst language", "of before, worst",
+)  # fmt: skip
+
+
+def document(name: str, ran: Sequence["Ran"], figures: Mapping[str, Any]) -> dict[str, Any]:
+    """All of it as plain data."""
+    return {
+        "experiment": "main",
+        "set": name,
+        "command": shlex.join(["xlforget", *sys.argv[1:]]),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "xlforget": __version__,
+        },
+        "commands": [asdict(own) for own in ran],
+        **figures,
+    }
+
+
+def _processor() -> str:
+    """Its name as Linux has it; elsewhere what Python knows."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The table with its command and machine."""
+    machine = found["machine"]
+    lines = [
+        f"# bench main, {found['set']}, {found['pairs']} pairs",
+        "",
+        _row(COLUMNS),
+        _row(["---", *["---:"] * (len(COLUMNS) - 1)]),
+        *(_row(_cells(name, own, found["ks"])) for name, own in found["models"].items()),
+        "",
+        f"KS distance of unseen text under the base to gold: {found['ks']['unseen under base to gold']:.3f}",
+        "",
+        *(f"- exit {own['code']} after {own['seconds']:.0f} s: `{own['command']}`" for own in found["commands"]),
+        "",
+        f"`{found['command']}`, {found['finished']}; {machine['processor']}, {machine['cores']} cores, {machine['threads']} "
+        f"threads; torch {machine['torch']}, transformers {machine['transformers']}, Python {machine['python']}, "
+        f"xlforget {machine['xlforget']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(name: str, own: Mapping[str, Any], ks: Mapping[str, float]) -> list[str]:
+    distance = ks.get(f"{name} to gold")
+    bystanders, ratio = own["bystanders_ma"], own["bystanders_ratio"]
+    return [
+        name,
+        "yes" if own["passes_gate"] else "no",
+        f"{own['forget_ma']:.3f}",
+        f"{own['forget_logp']:.2f}",
+        "" if distance is None else f"{distance:.3f}",
+        f"{own['retain_ma']['mean']:.3f}",
+        f"{own['retain_ratio']['mean']:.3f}",
+        f"{bystanders['mean']:.3f}",
+        f"{ratio['mean']:.3f}",
+        f"{bystanders['worst']:.3f} ({bystanders['worst_language']})",
+        f"{ratio['worst']:.3f} ({ratio['worst_language']})",
+    ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
