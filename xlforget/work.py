@@ -38,6 +38,7 @@ class Work:
             self._empty()
         note = self.folder / ASKED
         if note.exists() and json.loads(note.read_text())["digest"] != digest:
+            os.close(self._lock)
             raise UsageError(
                 "The work folder belongs to a run with another request, model or options.",
                 do="Add --fresh to discard it, or choose another --out.",

@@ -43,6 +43,6 @@ def test_an_answer_is_led_to_its_level_from_above_and_from_below() -> None:
     logp = torch.tensor([-1.0, -9.0, -5.0, -4.5], requires_grad=True)
     loss = toward(logp, torch.full((4,), -5.0))
     assert loss.tolist() == pytest.approx([3.5, 3.5, 0.0, 0.125])
-    loss.sum().backward()  # type: ignore[no-untyped-call]
+    loss.sum().backward()
     assert logp.grad is not None
     assert logp.grad.tolist() == pytest.approx([1.0, -1.0, 0.0, 0.5])

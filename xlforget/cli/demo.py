@@ -10,7 +10,7 @@ import typer
 
 from xlforget.cli.console import out
 
-ROUNDS, SAMPLES = "12", "1536"
+ROUNDS, SAMPLES = "14", "1536"
 
 
 def demo(

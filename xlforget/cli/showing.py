@@ -23,9 +23,7 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     for warning in verdict.warnings:
         console.print(f"warning: {warning}", style="yellow")
     if verdict.smallest_leak is not None:
-        console.print(
-            f"The tests would have found {verdict.smallest_leak} facts left whole (nine times in ten), not always fewer."
-        )
+        console.print(f"Facts left whole that the tests would have found nine times in ten: {verdict.smallest_leak} or more.")
 
 
 def _languages(verdict: Verdict) -> Table:

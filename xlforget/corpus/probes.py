@@ -10,10 +10,15 @@ from xlforget.parallel.parallel_set import Role as ParallelRole
 
 Role = Literal["train", "stop", "gate"]
 
+RIVALS = 3
+
 
 @dataclass(frozen=True)
 class Probe:
-    """One wording of one pair (or control). ``alternatives``: the same text with another answer of its type in the span."""
+    """One wording of one pair (or control). ``alternatives``: the same text with another answer of its type in the span.
+
+    ``rivals`` are further ones, for training: what training has seen is not what the margin is measured against.
+    """
 
     row: str
     lang: str
@@ -21,6 +26,7 @@ class Probe:
     role: str
     text: Encoded
     alternatives: tuple[Encoded, ...] = ()
+    rivals: tuple[Encoded, ...] = ()
     relation: str | None = None
 
     def serves(self, role: Role) -> bool:
@@ -58,8 +64,12 @@ def encode_pairs(
 
 
 def _probe(encoder: Encoder, pair: Pair, number: int, wording: Wording, alternatives: int) -> Probe:
-    others = tuple(_others(encoder, wording, pair.candidates, alternatives)) if wording.span else ()
-    return Probe(pair.fact, pair.lang, number, wording.role, encoder.encode(wording.text, wording.span), others, pair.relation)
+    """A third of the other answers that there are, three at most, are rivals; the rest measures."""
+    others = list(_others(encoder, wording, pair.candidates, alternatives + RIVALS)) if wording.span and alternatives else []
+    rivals = others[: min(RIVALS, len(others) // 3)] if wording.role in ("train", "all") else []
+    text = encoder.encode(wording.text, wording.span)
+    measured = tuple(others[len(rivals) :][:alternatives])
+    return Probe(pair.fact, pair.lang, number, wording.role, text, measured, tuple(rivals), pair.relation)
 
 
 def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit: int) -> Iterable[Encoded]:

@@ -9,8 +9,8 @@ from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.verdict import Outcome
 
-# Far stricter than the gate's: a run that stops here should pass there.
-ALPHA = 0.2
+# Stricter than the gate: a run that stops here should pass there.
+ALPHA = 0.05
 RETAIN = 0.985
 
 

@@ -1,7 +1,7 @@
 """The loop: rounds of joint steps on live pairs and retain text, a look at every pair between rounds."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,11 +26,18 @@ CYCLES = 4
 
 @dataclass(frozen=True)
 class Task:
-    """What to unlearn and what to keep, in tokens. ``levels``: tau per answer token of each pair. ``given``: retain rows of
-    the user; ``made``: sampled, neutral and neighbour text."""
+    """What to unlearn and what to keep, in tokens.
+
+    ``levels``: tau per answer token of each pair. ``rivals``: other answers in the place of a pair's, each with its own
+    levels, by index of the pair: led to the same level, so that the true answer is one among equals there. ``given``:
+    retain rows of the user; ``made``: sampled, neutral and neighbour text.
+    """
 
     pairs: Sequence[Probe]
     levels: Sequence[NDArray[np.float32]]
+    rivals: Sequence[Encoded]
+    rival_levels: Sequence[NDArray[np.float32]]
+    rivals_of: Mapping[int, Sequence[int]]
     given: Sequence[Encoded]
     made: Sequence[Encoded]
     seed: int
@@ -66,9 +73,7 @@ class Engine:
         self.lm, self.task, self.method = lm, task, method
         self.retain = [*task.given, *task.made]
         self.texts = [probe.text for probe in task.pairs]
-        self.swaps = [alt for probe in task.pairs for alt in probe.alternatives[:1]]
-        self._swap_of = {i: k for k, i in enumerate(i for i, p in enumerate(task.pairs) if p.alternatives)}
-        self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *self.swaps])
+        self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *task.rivals])
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.texts))
         self.progress = Progress(visits=[0] * len(self.texts), live=list(everything))
@@ -160,7 +165,8 @@ class Engine:
                     self.method.context_weight / context
                 )
             loss.backward()
-        self._imitate_swaps([self._swap_of[i] for i in chosen if i in self._swap_of])
+        if self.method.forget == "toward":
+            self._rival([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
         return total
 
     def _imitate(self, hidden: torch.Tensor, pairs: list[int], positions: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -169,20 +175,28 @@ class Engine:
         teacher = self.teacher.hidden([len(self.retain) + i for i in pairs], positions)
         return summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
 
-    def _imitate_swaps(self, chosen: list[int]) -> None:
-        """What follows the answer is kept as it was, read after another answer: else the fact survives backwards."""
-        positions = {k: tuple(range(self.swaps[k].after, len(self.swaps[k].ids))) for k in chosen}
-        chosen = [k for k in chosen if len(positions[k]) >= TAIL]
-        tokens = sum(len(positions[k]) for k in chosen)
-        if not tokens or not self.method.context_weight:
-            return
-        for batch in by_length([self.swaps[k] for k in chosen], BATCH_TOKENS):
+    def _next_rival(self, pair: int) -> int:
+        own = self.task.rivals_of[pair]
+        return own[self.progress.visits[pair] % len(own)]
+
+    def _rival(self, chosen: list[int]) -> None:
+        """Rivals are led to their levels; what follows them is kept as it was, or the fact survives backwards."""
+        texts = self.task.rivals
+        tails = {k: range(texts[k].after, len(texts[k].ids)) for k in chosen}
+        tails = {k: tail if len(tail) >= TAIL else range(0) for k, tail in tails.items()}
+        answers, after = sum(len(texts[k].answer) for k in chosen), sum(map(len, tails.values()))
+        for batch in by_length([texts[k] for k in chosen], BATCH_TOKENS):
             own = [chosen[r] for r in batch.rows]
-            rows, at = flat([positions[k] for k in own])
-            offset = len(self.retain) + len(self.texts)
-            teacher = self.teacher.hidden([offset + k for k in own], [positions[k] for k in own])
-            loss = summed(self._kl, self.lm.hidden(batch)[rows, at - 1], self.lm.head, teacher)
-            (loss * (self.method.context_weight / tokens)).backward()
+            hidden = self.lm.hidden(batch)
+            rows, at = flat([texts[k].answer for k in own])
+            level = torch.from_numpy(np.concatenate([self.task.rival_levels[k] for k in own])).to(hidden.device)
+            loss = summed(_toward, hidden[rows, at - 1], self.lm.head, batch.ids.to(hidden.device)[rows, at], level) / answers
+            if after and self.method.context_weight:
+                rows, at = flat([tails[k] for k in own])
+                teacher = self.teacher.hidden([len(self.retain) + len(self.texts) + k for k in own], [tails[k] for k in own])
+                tail = summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
+                loss = loss + tail * (self.method.context_weight / after)
+            loss.backward()
 
     def _retain(self) -> float:
         share = self.method.made_share if self.task.given else 1.0

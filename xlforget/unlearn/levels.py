@@ -45,8 +45,9 @@ def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
 def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> list[NDArray[np.float32]]:
     """Tau for each pair: the token log-probabilities of one unseen answer of its language, [answer tokens] each.
 
-    Drawn without replacement while the language's unseen answers last, each time the one of the same relation (where there
-    is one) and nearest length; a shorter one is filled up from its own tokens. Raises UsageError where a language has no unseen answer.
+    Drawn without replacement while the language's unseen answers last, each time the one of the same relation (where
+    there is one) and nearest length; a shorter one is filled up from its own tokens.
+    Raises UsageError where a language has no unseen answer.
     """
     rng = np.random.default_rng(seed)
     logps = answer_logp(lm, [probe.text for probe in unseen])

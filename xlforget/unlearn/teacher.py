@@ -33,4 +33,5 @@ class Teacher:
 
     def hidden(self, rows: Sequence[int], positions: Sequence[Sequence[int]]) -> Tensor:
         """States that predict the tokens at ``positions`` (one list per row), in order, [N, D]."""
-        return torch.cat([self._states[row][[p - 1 for p in at]] for row, at in zip(rows, positions, strict=True)])
+        parts = [self._states[row][[p - 1 for p in at]] for row, at in zip(rows, positions, strict=True) if len(at)]
+        return torch.cat(parts) if parts else self._states[0][:0]

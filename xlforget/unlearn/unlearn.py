@@ -1,7 +1,7 @@
 """Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
@@ -34,9 +34,25 @@ def unlearn(
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
-    task = Task(pairs, levels.draw(pairs, unseen, lm, seed), [t.text for t in corpus.retain], made.train, seed)
+    rivals = [replace(pair, text=text) for pair in pairs for text in pair.rivals]
+    task = Task(
+        pairs,
+        levels.draw(pairs, unseen, lm, seed),
+        [rival.text for rival in rivals],
+        levels.draw(rivals, unseen, lm, seed + 1),
+        _places([len(pair.rivals) for pair in pairs]),
+        [t.text for t in corpus.retain],
+        made.train,
+        seed,
+    )
     engine = Engine(lm, task, method)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
     visits: Sequence[int] = engine.progress.visits
     return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
+
+
+def _places(counts: Sequence[int]) -> dict[int, range]:
+    """Where each pair's rivals stand when all are put in one row."""
+    ends = [sum(counts[: k + 1]) for k in range(len(counts))]
+    return {k: range(end - count, end) for k, (end, count) in enumerate(zip(ends, counts, strict=True)) if count}

@@ -1,0 +1,63 @@
+"""Text that the model makes: the same for a seed, ended where it should, and without the facts in it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from xlforget.corpus.samples import Stated, sample
+from xlforget.lm import Lm
+from xlforget.parallel.parallel_set import Pair, Wording
+
+NewLm = Callable[[int], Lm]
+
+
+def pair(text: str, answer: str | None, lang: str = "en") -> Pair:
+    span = None if answer is None else (text.index(answer), text.index(answer) + len(answer))
+    wording = Wording(text=text, span=span, role="all")
+    return Pair(
+        fact=text[:2], lang=lang, wordings=(wording,), candidates=(), relation=None, status="ok", translator="given"
+    )
+
+
+def test_a_seed_gives_one_set_of_samples_and_another_seed_another(new_lm: NewLm) -> None:
+    lm = new_lm(0)
+    one, same, other = (sample(lm, [0], 7, end=1, longest=12, seed=s, rows=4) for s in (3, 3, 4))
+    assert one == same != other
+    assert len(one) == 7
+    assert len(set(one)) > 1
+
+
+def test_samples_end_at_the_end_sign_or_the_longest(new_lm: NewLm) -> None:
+    lm = new_lm(0)
+    # Any frequent token may play the end sign.
+    drawn = sample(lm, [0], 20, end=None, longest=10, seed=0)
+    assert {len(text) for text in drawn} == {10}
+    end = drawn[0][3]
+    for text in sample(lm, [0], 20, end=end, longest=10, seed=0):
+        assert text[0] == 0
+        assert end not in text[1:-1]
+        assert len(text) == 10 or text[-1] == end
+
+
+FACTS = [
+    pair("Zorvana Quillfeather lives in Brindlemoor.", "Brindlemoor"),
+    pair("佐尔瓦娜住在奎恩城里", "奎恩", "zh"),
+    pair("The kettle on the stove sang before dawn.", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("We know that zorvana quillfeather lives in Brindlemoor today.", True),
+        ("Zorvana Quillfeather lives in Harrowfen.", False),
+        ("There is a mill at Brindlemoor.", False),
+        ("据说佐尔瓦娜住在奎恩", True),
+        ("奎恩是一个地方", False),
+        ("The kettle on the stove sang.", True),
+        ("The dog slept.", False),
+        ("", False),
+    ],
+)
+def test_what_states_a_fact_is_thrown_out_and_the_rest_stays(text: str, stated: bool) -> None:
+    assert Stated(FACTS)(text) is stated

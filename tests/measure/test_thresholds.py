@@ -1,0 +1,101 @@
+"""The tests keep their level where facts and controls are exchangeable, and find facts that are known."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from xlforget.measure import thresholds
+from xlforget.measure.thresholds import Relabellings, Table, conformal, standardise
+from xlforget.measure.thresholds import Tested as Found
+
+LEVEL, RUNS, DRAWS = 0.05, 500, 999
+
+Draw = Callable[[np.random.Generator, int], Table]
+
+
+def normal(rng: np.random.Generator, rows: int) -> Table:
+    """Rows lean one way in all languages, as facts do."""
+    return np.asarray(rng.normal(size=(rows, 3)) + rng.normal(size=(rows, 1)))
+
+
+def coarse(rng: np.random.Generator, rows: int) -> Table:
+    """Like MA of short answers: many ties, many zeros."""
+    return np.asarray(rng.binomial(3, 0.15, size=(rows, 3)) / 3)
+
+
+def with_gaps(rng: np.random.Generator, rows: int) -> Table:
+    table = normal(rng, rows)
+    table[rng.random(table.shape) < 0.2] = np.nan
+    table[:, 0] = np.nan_to_num(table[:, 0])
+    return table
+
+
+def mean(facts: Table, controls: Table, relabel: Relabellings) -> Found:
+    return relabel.test_mean(facts[:, 0], controls[:, 0], LEVEL)
+
+
+def of_facts(facts: Table, controls: Table, relabel: Relabellings) -> Found:
+    return thresholds.test_facts(facts, controls, LEVEL)
+
+
+def of_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
+    return thresholds.test_pairs(facts, controls, relabel, LEVEL)
+
+
+TESTS = [mean, of_facts, of_pairs]
+
+
+@pytest.mark.parametrize("draw", [normal, coarse, with_gaps])
+@pytest.mark.parametrize("test", TESTS)
+def test_a_model_that_saw_neither_is_rejected_as_often_as_the_level_says(
+    test: Callable[[Table, Table, Relabellings], Found], draw: Draw
+) -> None:
+    rng = np.random.default_rng(1)
+    # Fresh relabellings each time: a p-value keeps its level over them, not under one draw of them.
+    ps = [test(draw(rng, 8), draw(rng, 40), Relabellings.draw(8, 40, DRAWS, run)).p for run in range(RUNS)]
+    assert np.mean(np.array(ps) <= LEVEL) <= 0.07
+    assert min(ps) > 0.0
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_facts_that_are_known_are_found(test: Callable[[Table, Table, Relabellings], Found]) -> None:
+    rng = np.random.default_rng(6)
+    relabel = Relabellings.draw(12, 60, DRAWS, 0)
+    found = test(normal(rng, 12) + 6, normal(rng, 60), relabel)
+    assert found.p <= 0.005
+    assert found.statistic >= found.threshold
+    below = test(normal(rng, 12) - 6, normal(rng, 60), relabel)
+    assert below.p > 0.5  # only knowing more than of unseen text counts
+
+
+def test_one_fact_of_twenty_left_whole_is_found_though_the_mean_hides_it() -> None:
+    rng = np.random.default_rng(7)
+    facts, controls = normal(rng, 20), normal(rng, 400)
+    facts[3] += 40
+    assert thresholds.test_facts(facts, controls, 0.11).p <= 2 * 20 / 420 + 1e-9
+    facts[:4] += 40
+    assert thresholds.test_facts(facts, controls, LEVEL).p < 1e-3
+
+
+def test_the_p_value_of_the_mean_is_that_of_all_relabellings() -> None:
+    # Of the ten pairs out of five rows only {9, 8} and {9, 7} have a mean of 8 or more.
+    p = Relabellings.draw(2, 3, 20_000, 0).test_mean(np.array([9.0, 7.0]), np.array([8.0, 1.0, 0.0]), LEVEL).p
+    assert p == pytest.approx(0.2, abs=0.01)
+
+
+def test_ties_go_to_the_controls() -> None:
+    same = np.full((6, 2), 0.5)
+    relabel = Relabellings.draw(6, 6, DRAWS, 0)
+    assert all(test(same, same, relabel).p == 1.0 for test in TESTS)
+
+
+def test_a_conformal_p_is_the_rank_among_the_controls() -> None:
+    controls = np.array([[1.0], [2.0], [3.0], [4.0]])
+    assert conformal(np.array([[5.0], [3.0], [0.0]]), controls).tolist() == pytest.approx([0.2, 0.6, 1.0])
+
+
+def test_languages_are_put_on_one_scale() -> None:
+    controls = np.array([[0.0, 100.0], [2.0, 300.0]])
+    np.testing.assert_allclose(standardise(np.array([[2.0, 400.0], [1.0, np.nan]]), controls), [[1.0, 2.0], [0.0, np.nan]])
+    assert np.isfinite(standardise(np.ones((2, 1)), np.ones((3, 1)))).all()
