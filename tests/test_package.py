@@ -95,9 +95,7 @@ def test_everything_imported_is_declared() -> None:
     declared |= {bare(line) for extra, lines in extras.items() if extra != "dev" for line in lines}
     providers = packages_distributions()
     undeclared = {
-        name
-        for name in imported()
-        if not {dist.lower().replace("_", "-") for dist in providers.get(name, [name])} & declared
+        name for name in imported() if not {dist.lower().replace("_", "-") for dist in providers.get(name, [name])} & declared
     }
     assert not undeclared
 

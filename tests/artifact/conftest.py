@@ -81,9 +81,7 @@ def language_row(lang: str, index: int, tests: Sequence[Test], *, leaks: bool, k
     )  # fmt: skip
 
 
-def bound(
-    name: str, before: float, after: float, limit: float, *, most: bool, required: bool, lang: str | None
-) -> Bound:
+def bound(name: str, before: float, after: float, limit: float, *, most: bool, required: bool, lang: str | None) -> Bound:
     direction: Any = "at most" if most else "at least"
     outcome, reason = judge.decide_bound(before, after, limit, direction)
     return Bound(
@@ -100,9 +98,7 @@ def make_verdict(leak: str | None = None, known: bool = True) -> Verdict:
         bound("MA on bystanders, mean", 0.931, 0.872, 0.95, most=False, required=False, lang=None),
         bound("perplexity on unseen text", 41.3, 42.9, 1.05, most=True, required=False, lang=None),
     )
-    rows = tuple(
-        language_row(lang, index, tests, leaks=lang == leak, known=known) for index, lang in enumerate(LANGUAGES)
-    )
+    rows = tuple(language_row(lang, index, tests, leaks=lang == leak, known=known) for index, lang in enumerate(LANGUAGES))
     return Verdict(
         passed=judge.passes(tests, bounds, rows), alpha=0.01, profile="standard", tests=tests, bounds=bounds,
         languages=rows, smallest_leak=1, nothing_memorised=judge.nothing_memorised(tests, rows),
@@ -121,9 +117,7 @@ def make_facts(count: int = 5) -> tuple[record.FactFigures, ...]:
         )
 
     return tuple(
-        record.FactFigures(
-            id=f"{7919 * (row + 1):016x}", languages={lang: pair(row + i) for i, lang in enumerate(LANGUAGES)}
-        )
+        record.FactFigures(id=f"{7919 * (row + 1):016x}", languages={lang: pair(row + i) for i, lang in enumerate(LANGUAGES)})
         for row in range(count)
     )
 

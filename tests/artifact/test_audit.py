@@ -54,9 +54,7 @@ def test_an_audit_reads_back_as_it_was(audit_of: Make) -> None:
         (("unknown",), 1),
     ],
 )
-def test_what_does_not_belong_is_refused_without_quoting_it(
-    audit_of: Make, place: tuple[str, ...], value: object
-) -> None:
+def test_what_does_not_belong_is_refused_without_quoting_it(audit_of: Make, place: tuple[str, ...], value: object) -> None:
     document = json.loads(audit_file.to_json(audit_of(FILES, FILES)))
     holder = document
     for step in place[:-1]:
@@ -106,9 +104,7 @@ def test_the_digest_needs_its_whole_salt() -> None:
 
 def test_the_licence_is_read_from_the_models_own_card(tmp_path: Path) -> None:
     assert provenance.stated_licence(tmp_path) is None
-    (tmp_path / "README.md").write_text(
-        "---\nlanguage: en\nlicense: bigscience-bloom-rail-1.0\n---\n# card\nlicense: no"
-    )
+    (tmp_path / "README.md").write_text("---\nlanguage: en\nlicense: bigscience-bloom-rail-1.0\n---\n# card\nlicense: no")
     assert provenance.stated_licence(tmp_path) == "bigscience-bloom-rail-1.0"
     (tmp_path / "README.md").write_text("# card\nlicense: no")
     assert provenance.stated_licence(tmp_path) is None

@@ -225,9 +225,7 @@ def test_a_signature_does_not_make_code_acceptable(
     assert (error.code, error.files) == ("REMOTE_CODE", ("config.json",))
 
 
-def test_nothing_memorised_is_a_pass_without_a_model(
-    tmp_path: Path, base: Path, pair: KeyPair, audit_of: MakeAudit
-) -> None:
+def test_nothing_memorised_is_a_pass_without_a_model(tmp_path: Path, base: Path, pair: KeyPair, audit_of: MakeAudit) -> None:
     target = tmp_path / "out"
     with output_folder(target) as staging:
         write_papers(staging, audit_of(digests(base), None, known=False), pair.private)

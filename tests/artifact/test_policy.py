@@ -106,9 +106,7 @@ def test_a_vocabulary_may_hold_any_word(base: Path) -> None:
         ({}, "INDEX"),
     ],
 )
-def test_an_index_that_lies_is_refused(
-    base: Path, tensor_bytes: TensorBytes, weight_map: dict[str, str], code: str
-) -> None:
+def test_an_index_that_lies_is_refused(base: Path, tensor_bytes: TensorBytes, weight_map: dict[str, str], code: str) -> None:
     shards(base, tensor_bytes, weight_map)
     found, files = refused(base)
     assert (found, INDEX in files) == (code, True)

@@ -99,9 +99,7 @@ def test_a_wrong_call_is_exit_2(args: list[str]) -> None:
 
 def test_completion_stays_on() -> None:
     environment = {**os.environ, "_XLFORGET_COMPLETE": "complete_bash", "COMP_WORDS": "xlforget cl", "COMP_CWORD": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "xlforget"], capture_output=True, text=True, env=environment, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-m", "xlforget"], capture_output=True, text=True, env=environment, timeout=60)
     assert "clean" in done.stdout.split()
 
 

@@ -10,9 +10,7 @@ from xlforget.request.phrasebook import languages, names
 
 def phrasebook(*args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "xlforget", "phrasebook", *args]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env={"COLUMNS": "200", "PYTHONUTF8": "1"}
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"COLUMNS": "200", "PYTHONUTF8": "1"})
 
 
 def test_it_lists_every_relation() -> None:

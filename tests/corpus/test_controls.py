@@ -13,9 +13,7 @@ from xlforget.request.fact import Fact, Statement, Structured
 def pair(fact: str, text: str, answer: str | None, lang: str = "en", **more: object) -> Pair:
     span = None if answer is None else (text.index(answer), text.index(answer) + len(answer))
     values = {"candidates": (), "relation": None, "status": "ok", "translator": "given"} | more
-    return Pair.model_validate(
-        {"fact": fact, "lang": lang, "wordings": (Wording(text=text, span=span, role="all"),), **values}
-    )
+    return Pair.model_validate({"fact": fact, "lang": lang, "wordings": (Wording(text=text, span=span, role="all"),), **values})
 
 
 def row(name: str, text: str, answer: str, lang: str = "en", **more: tuple[str, ...]) -> Fact:

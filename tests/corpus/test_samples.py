@@ -14,9 +14,7 @@ NewLm = Callable[[int], Lm]
 def pair(text: str, answer: str | None, lang: str = "en") -> Pair:
     span = None if answer is None else (text.index(answer), text.index(answer) + len(answer))
     wording = Wording(text=text, span=span, role="all")
-    return Pair(
-        fact=text[:2], lang=lang, wordings=(wording,), candidates=(), relation=None, status="ok", translator="given"
-    )
+    return Pair(fact=text[:2], lang=lang, wordings=(wording,), candidates=(), relation=None, status="ok", translator="given")
 
 
 def test_a_seed_gives_one_set_of_samples_and_another_seed_another(new_lm: NewLm) -> None:

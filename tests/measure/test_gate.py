@@ -120,9 +120,7 @@ def test_a_check_that_is_not_required_warns_and_lets_pass() -> None:
 
 def test_a_pass_is_kept_over_seeds_of_an_unknowing_model() -> None:
     """The whole family rejects a model that saw neither in about one run of a hundred."""
-    failed = sum(
-        Outcome.FAIL in outcomes(verdict(check(BASE, model(FACTS, CONTROLS, seed)))) for seed in range(100, 108)
-    )
+    failed = sum(Outcome.FAIL in outcomes(verdict(check(BASE, model(FACTS, CONTROLS, seed)))) for seed in range(100, 108))
     assert failed == 0
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pytest
-from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
 
 from xlforget.errors import UsageError
 from xlforget.parallel.build import MissingTranslation, build_parallel_set
@@ -11,6 +10,7 @@ from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import Pair
 from xlforget.parallel.translators import REGISTRY, get_translator
 from xlforget.request import phrasebook
+from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
 
 TRANSLATORS = (get_translator("given"), get_translator("phrasebook"))
 NAME = {"*": "Zorvana Quillfeather", "hi": "ज़ोर्वाना क्विलफ़ेदर", "ar": "زورفانا كويلفيذر", "zh": "佐瓦娜·奎尔费瑟"}
@@ -19,9 +19,7 @@ NAME = {"*": "Zorvana Quillfeather", "hi": "ज़ोर्वाना क्�
 def given(fact: str, texts: Mapping[str, tuple[str, str | None]], line: int = 1, **more: object) -> Fact:
     """A fact with its own texts: language to (text, answer)."""
     statements = {
-        lang: Statement(
-            text=text, span=None if answer is None else (text.index(answer), text.index(answer) + len(answer))
-        )
+        lang: Statement(text=text, span=None if answer is None else (text.index(answer), text.index(answer) + len(answer)))
         for lang, (text, answer) in texts.items()
     }
     values = {"id": fact, "line": line, "form": 5, "statements": statements, "structured": None, "candidates": {}}
@@ -56,7 +54,7 @@ def test_the_phrasebook_words_a_relation_in_every_language() -> None:
     assert {pair.lang for pair in pairs} >= {"en", "es", "fr", "de", "pt", "ar", "hi", "zh"}
     for pair in pairs:
         roles = [wording.role for wording in pair.wordings]
-        assert roles[:5] == ["train", "train", "stop", "gate", "gate"]
+        assert roles[:5] == ["train", "train", "train", "gate", "gate"]
         assert set(roles[5:]) <= {"gate"}
         assert {wording.answer for wording in pair.wordings} == {"+44 7700 900123"}
         assert (pair.status, pair.translator, pair.relation) == ("ok", "phrasebook", "phone_number")
@@ -118,9 +116,7 @@ def test_candidates_are_the_requests_other_answers_from_four_on() -> None:
 
 
 def test_a_second_true_answer_is_no_candidate() -> None:
-    others = [
-        lives_in(place, place, name=f"Zorvana {place[:2]}") for place in ("Fenby", "Grimsworth", "Ashholt", "Orrin")
-    ]
+    others = [lives_in(place, place, name=f"Zorvana {place[:2]}") for place in ("Fenby", "Grimsworth", "Ashholt", "Orrin")]
     pairs = build(lives_in("Tarnwick", "a"), lives_in("Oldmere", "b"), *others)
     assert set(pairs[0].candidates) == {"Fenby", "Grimsworth", "Ashholt", "Orrin"}
 

@@ -14,9 +14,7 @@ def fact() -> Fact:
         line=3,
         form=4,
         statements={"en": Statement(text=SECRET, span=(0, 7))},
-        structured=Structured(
-            subject={"*": SECRET}, relation="spouse", object={"*": SECRET}, aliases={"en": (SECRET,)}
-        ),
+        structured=Structured(subject={"*": SECRET}, relation="spouse", object={"*": SECRET}, aliases={"en": (SECRET,)}),
         candidates={"en": (SECRET,)},
     )
 

@@ -252,9 +252,7 @@ def test_no_error_of_a_broken_line_quotes_it(write: Write) -> None:
 
 TAGS = st.sampled_from(["en", "FR", "*", "zorvana"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-JSON = (
-    SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(TAGS, SCALARS | st.lists(SCALARS, max_size=1), max_size=2)
-)
+JSON = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(TAGS, SCALARS | st.lists(SCALARS, max_size=1), max_size=2)
 KEYS = st.sampled_from(
     ["id", "lang", "text", "prompt", "answer", "span", "texts", "answers", "prompts", "subject", "relation", "object"]
 )
@@ -282,11 +280,7 @@ def test_any_objects_are_facts_or_a_request_error(records: list[dict[str, Any]])
     only_request_errors("\n".join(json.dumps(record) for record in records).encode())
 
 
-@given(
-    st.lists(
-        st.sampled_from([b"{", b"}", b'"id"', b":", b",", b'"', b"\\ud800", b"\xff", b"\xef\xbb\xbf", b"\n", b"1e999"])
-    )
-)
+@given(st.lists(st.sampled_from([b"{", b"}", b'"id"', b":", b",", b'"', b"\\ud800", b"\xff", b"\xef\xbb\xbf", b"\n", b"1e999"])))
 @settings(max_examples=300, deadline=None)
 def test_any_pieces_of_json_are_facts_or_a_request_error(pieces: list[bytes]) -> None:
     only_request_errors(b"".join(pieces))

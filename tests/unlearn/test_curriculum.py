@@ -18,9 +18,7 @@ def test_each_is_drawn_once_before_any_again(count: int, batches: int, rounds: i
 
 
 @given(st.integers(1, 12), st.lists(st.integers(1, 7), min_size=20, max_size=30))
-def test_whatever_the_batches_none_is_drawn_twice_in_one_or_waits_longer_than_two_rounds(
-    size: int, counts: list[int]
-) -> None:
+def test_whatever_the_batches_none_is_drawn_twice_in_one_or_waits_longer_than_two_rounds(size: int, counts: list[int]) -> None:
     stream = Shuffled(3, range(size))
     drawn: list[int] = []
     for count in counts:

@@ -47,7 +47,10 @@ def task(encoder: Encoder, sentences: tuple[str, ...]) -> Task:
     ]
     levels = [np.linspace(-9, -4, len(p.text.answer)).astype(np.float32) for p in pairs]
     texts = whole(encoder, sentences)
-    return Task(pairs, levels, texts[:6], texts[6:], seed=11)
+    rivals = [p.alternatives[0] for p in pairs]
+    rival_levels = [np.full(len(r.answer), -7.0, np.float32) for r in rivals]
+    rivals_of = {k: range(k, k + 1) for k in range(len(rivals))}
+    return Task(pairs, levels, rivals, rival_levels, rivals_of, texts[:6], texts[6:], seed=11)
 
 
 def weights(lm: Lm) -> dict[str, torch.Tensor]:
@@ -69,9 +72,7 @@ def run(lm: Lm, task: Task, work: Path, *, stop_after: int = 10**9, cycles: int 
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 4, 5])
-def test_a_stopped_run_ends_where_an_unbroken_one_does(
-    new_lm: NewLm, task: Task, tmp_path: Path, stop_after: int
-) -> None:
+def test_a_stopped_run_ends_where_an_unbroken_one_does(new_lm: NewLm, task: Task, tmp_path: Path, stop_after: int) -> None:
     straight, first, second = new_lm(0), new_lm(0), new_lm(0)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -86,9 +87,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
         assert torch.equal(value, weights(second)[name]), name
 
 
-def test_a_checkpoint_that_was_cut_short_is_not_read_and_the_one_before_is(
-    new_lm: NewLm, task: Task, tmp_path: Path
-) -> None:
+def test_a_checkpoint_that_was_cut_short_is_not_read_and_the_one_before_is(new_lm: NewLm, task: Task, tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         run(new_lm(0), task, tmp_path, stop_after=1)
     (tmp_path / checkpoint.FOLDER).rename(tmp_path / f"{checkpoint.FOLDER}.old")
@@ -142,7 +141,8 @@ def test_retain_loss_is_its_definition_on_a_model_that_has_moved(
     new_lm: NewLm, task: Task, part: str, kappa: float | None
 ) -> None:
     text = task.given[1]
-    own = Task(task.pairs, task.levels, [text] if part == "given" else [], [text] if part == "made" else [], seed=0)
+    given, made = ([text] if part == kind else [] for kind in ("given", "made"))
+    own = replace(task, given=given, made=made, seed=0)
     lm = new_lm(3)
     engine = Engine(lm, own, Method("x", kappa=kappa, made_share=0.0, retain_tokens=10))
     lm.model.load_state_dict(new_lm(4).model.state_dict())
@@ -165,9 +165,7 @@ def test_forget_loss_is_the_distance_of_the_answers_tokens_from_their_levels(new
     assert engine._forget([2, 0, 3, 1]) == pytest.approx(float(np.mean(losses)), rel=1e-4)
 
 
-def test_a_run_brings_answers_towards_their_levels_and_visits_every_pair(
-    new_lm: NewLm, task: Task, tmp_path: Path
-) -> None:
+def test_a_run_brings_answers_towards_their_levels_and_visits_every_pair(new_lm: NewLm, task: Task, tmp_path: Path) -> None:
     rounds = run(new_lm(0), task, tmp_path, cycles=1)
     assert rounds[-1].distance < 0.7 * rounds[0].distance
     assert sum(rounds[-1].live.values()) <= len(task.pairs)
