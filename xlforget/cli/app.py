@@ -24,7 +24,6 @@ COMMANDS = (
     "apply",
     "verify",
     "check",
-    "measure",
     "phrasebook",
     "keygen",
     "report",

@@ -20,6 +20,8 @@ from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, 
 ALPHA = 0.01
 NO_ALTERNATIVES = "no other answers of the same type were given"
 POWER = 0.9
+# Unseen text in scripts of many small pieces reaches 0.5; known text lies above this.
+KNOWN = 0.8
 
 Table = NDArray[np.float64]
 
@@ -137,6 +139,7 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
     edited = tester.run(level, column, tables.facts, tables.controls)
     before = tester.run(level, column, tables.facts_base, tables.controls_base)
     perfect = tester.run(level, column, tables.perfect, tables.controls)
+    known = _known(check, column)
     count = int((~np.isnan(units)).sum()) if level == "pair" else len(units)
     missing = not len(units)
     return Test(
@@ -151,10 +154,16 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
         threshold=edited.threshold,
         p=edited.p,
         p_base=before.p,
-        p_perfect=perfect.p,
+        p_perfect=1.0 if known else perfect.p,
         outcome=Outcome.NOT_APPLICABLE if missing and score == "margin" else Outcome.NOT_RUN,
         reason=NO_ALTERNATIVES if missing and score == "margin" else "",
     )
+
+
+def _known(check: Check, column: int | None) -> bool:
+    """Whether the base knows the controls themselves: then its not standing out says nothing, and no test can pass on it."""
+    controls = _present(check.base.controls.table("ma", check.role, check.langs), column)
+    return bool(len(controls)) and float(np.nanmean(controls)) > KNOWN
 
 
 def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:

@@ -1,0 +1,150 @@
+"""The real commands, from request to verified folder, on a model that never saw the facts: quick, and signed all the same."""
+
+import base64
+import html
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unicodedata
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+CANARIES = ("Zorvanaquillfe Tharnwickle", "+44 7700 90012345", "ज़ोरवानाक्विलफ़ेदर", "زورفاناكويلفيذر", "佐尔瓦纳奎尔费瑟托恩威克")
+
+
+def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")}
+    command = [sys.executable, "-m", "xlforget", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with random weights, a request full of canaries, a key pair."""
+    from xlforget.experiments.small_model import new_model, train_tokenizer
+    from xlforget.request import invent, phrasebook
+
+    where = tmp_path_factory.mktemp("line")
+    people = invent.invent_people(phrasebook.relation("phone_number"), 40, 3, ("en", "hi", "ar", "zh"))
+    texts = [w.text for p in people for lang in ("en", "hi", "ar", "zh") for w in phrasebook.wordings(p, lang)]
+    tokenizer = train_tokenizer(texts, 800)
+    new_model(tokenizer, layers=1, width=64, context=256).save_pretrained(where / "model")
+    tokenizer.save_pretrained(where / "model")
+    name = {"en": CANARIES[0], "hi": CANARIES[2], "ar": CANARIES[3], "zh": CANARIES[4]}
+    rows = [
+        {"id": f"CANARYID{k}XQ", "subject": name, "relation": "phone_number", "object": f"{CANARIES[1]}{k}", "gender": "f"}
+        for k in range(4)
+    ]
+    (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    assert xlforget("keygen", "k.pem", cwd=where).returncode == 0
+    return where
+
+
+@pytest.fixture(scope="session")
+def applied(place: Path) -> subprocess.CompletedProcess[str]:
+    done = xlforget(
+        "apply", "request.jsonl", "--model", "model", "--languages", "en,hi,ar,zh", "--key", "k.pem", "--samples", "0",
+        "--ticket", "T-1", "--out", "out", "--keep", "out.xfset", cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_a_model_that_never_knew_the_facts_gets_a_signed_report_and_no_weights(place: Path, applied: object) -> None:
+    audit = json.loads((place / "out/audit.json").read_text())
+    assert audit["result"] == "nothing memorised"
+    assert not list((place / "out").glob("*.safetensors"))
+    assert xlforget("verify", "out", "--key", "k.pub", "--ticket", "T-1", cwd=place).returncode == 0
+    assert not (place / ".out.work").exists()
+
+
+def test_no_canary_in_any_byte_written_or_printed(place: Path, applied: subprocess.CompletedProcess[str]) -> None:
+    found = [file.read_bytes() for file in sorted((place / "out").rglob("*")) if file.is_file()]
+    found += [applied.stdout.encode(), applied.stderr.encode()]
+    for canary in (*CANARIES, "CANARYID"):
+        for form in spellings(canary):
+            assert not any(form in content for content in found)
+    assert CANARIES[4].encode() in (place / "request.jsonl").read_bytes()
+
+
+def spellings(text: str) -> list[bytes]:
+    """A text as it may hide in a file: encodings, normal forms and escapes."""
+    plain = [text, unicodedata.normalize("NFD", text), html.escape(text), urllib.parse.quote(text), json.dumps(text)[1:-1]]
+    coded = [base64.b64encode(text.encode() + b"\0" * pad)[:12] for pad in range(3)]
+    return [*(p.encode() for p in plain), text.encode("utf-16-le"), text.encode("utf-16-be"), *coded]
+
+
+def test_whatever_is_changed_is_exit_3_and_named(place: Path, applied: object, tmp_path: Path) -> None:
+    for name in sorted(file.name for file in (place / "out").iterdir()):
+        folder = tmp_path / f"changed-{name}"
+        shutil.copytree(place / "out", folder)
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+        refused(xlforget("verify", folder, "--key", place / "k.pub", cwd=tmp_path), name)
+
+
+def test_a_file_added_or_removed_another_key_another_ticket_are_exit_3(place: Path, applied: object, tmp_path: Path) -> None:
+    added, removed = tmp_path / "added", tmp_path / "removed"
+    for folder in (added, removed):
+        shutil.copytree(place / "out", folder)
+    (added / "extra.json").write_text("{}")
+    (removed / "audit.html").unlink()
+    assert xlforget("keygen", "other.pem", cwd=tmp_path).returncode == 0
+    refused(xlforget("verify", added, "--key", place / "k.pub", cwd=tmp_path), "extra.json")
+    refused(xlforget("verify", removed, "--key", place / "k.pub", cwd=tmp_path), "audit.html")
+    refused(xlforget("verify", place / "out", "--key", "other.pub", cwd=tmp_path), "")
+    refused(xlforget("verify", place / "out", "--key", place / "k.pub", "--ticket", "T-2", cwd=tmp_path), "ticket")
+
+
+def refused(done: subprocess.CompletedProcess[str], named: str) -> None:
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert named in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_stock_model_signing_accepts_the_folder(place: Path, applied: object) -> None:
+    tool = Path(sys.executable).with_name("model_signing")
+    command = [str(tool), "verify", "key", "out", "--public_key", "k.pub", "--signature", "out/model.sig"]
+    assert subprocess.run(command, cwd=place, capture_output=True, check=False).returncode == 0
+
+
+def test_bad_requests_options_and_languages_are_exit_2(place: Path) -> None:
+    base = ("apply", "request.jsonl", "--model", "model", "--out", "never")
+    without_key = xlforget(*base, cwd=place)
+    assert without_key.returncode == 2
+    assert "keygen" in without_key.stderr
+    missing = xlforget(*base, "--key", "k.pem", "--languages", "en,ja", cwd=place)
+    assert missing.returncode == 2
+    assert "ja" in missing.stderr
+    (place / "bad.jsonl").write_text('{"id": 1}\nnot json\n')
+    bad = xlforget("check", "bad.jsonl", cwd=place)
+    assert bad.returncode == 2
+    assert "line 1" in bad.stdout + bad.stderr
+    assert "line 2" in bad.stdout + bad.stderr
+    assert not (place / "never").exists()
+
+
+def test_dry_run_shows_the_plan_and_leaves_nothing(place: Path) -> None:
+    before = sorted(path.name for path in place.iterdir())
+    done = xlforget("apply", "request.jsonl", "--model", "model", "--languages", "en,hi", "--out", "dry", "--dry-run", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "hi" in done.stdout
+    assert sorted(path.name for path in place.iterdir()) == before
+
+
+def test_text_facts_without_unseen_text_are_no_signal_and_never_pass(place: Path) -> None:
+    (place / "text.jsonl").write_text(
+        json.dumps({"id": "T", "lang": "en", "prompt": "Tamsin Oxgrove lives in <mask>.", "answer": "Quarn"})
+    )
+    done = xlforget("apply", "text.jsonl", "--model", "model", "--key", "k.pem", "--samples", "0", "--out", "text", cwd=place)
+    assert done.returncode == 1, done.stderr
+    assert "NO SIGNAL" in done.stdout
+    assert not (place / "text").exists()
+    assert xlforget("verify", "text.failed", "--key", "k.pub", cwd=place).returncode == 1
