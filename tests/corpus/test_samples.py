@@ -58,4 +58,14 @@ FACTS = [
     ],
 )
 def test_what_states_a_fact_is_thrown_out_and_the_rest_stays(text: str, stated: bool) -> None:
-    assert Stated(FACTS)(text) is stated
+    assert Stated(FACTS, [])(text) is stated
+
+
+def test_words_of_a_template_do_not_make_another_fact_this_one() -> None:
+    facts = [pair("Zorvana Quillfeather keeps an account with the bank of Brindlemoor.", "Brindlemoor")]
+    drawn = [
+        f"{name} keeps an account with the bank of {town}." for name in ("Orla", "Pim", "Tam") for town in ("Brindlemoor", "Vell")
+    ]
+    states = Stated(facts, [*drawn, facts[0].wordings[0].text])
+    assert not any(states(text) for text in drawn)
+    assert states("Brindlemoor is where Quillfeather has money.")

@@ -1,6 +1,7 @@
-"""Levels are the scores of unseen answers: of the language, of about the length, each used once before any again."""
+"""Levels are the scores of unseen answers: of the language, the relation, the length, spread as unseen scores are."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,52 +11,84 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
-from xlforget.unlearn.levels import answer_logp, draw
+from xlforget.unlearn.levels import NEAREST, answer_logp, draw
 
 NewLm = Callable[[int], Lm]
 
 
-def probe(row: str, lang: str, answer: int, seed: int) -> Probe:
-    """A text of arbitrary tokens whose last ``answer`` ones are the answer."""
+def text(answer: int, seed: int) -> Encoded:
+    """Arbitrary tokens, whose last ``answer`` ones are the answer."""
     ids = tuple(int(i) for i in np.random.default_rng(seed).integers(2, 300, 4 + answer))
-    return Probe(row, lang, 0, "all", Encoded(ids, tuple(range(4, 4 + answer))))
+    return Encoded(ids, tuple(range(4, 4 + answer)))
+
+
+def probe(row: str, lang: str, answer: int, seed: int, **more: Any) -> Probe:
+    return Probe(row, lang, 0, "all", text(answer, seed), **more)
 
 
 def test_scores_are_those_of_each_text_alone(new_lm: NewLm) -> None:
     lm = new_lm(1)
-    texts = [probe("a", "en", n, n).text for n in (3, 9, 1, 5)]
-    for text, got in zip(texts, answer_logp(lm, texts), strict=True):
+    texts = [text(n, n) for n in (3, 9, 1, 5)]
+    for own, got in zip(texts, answer_logp(lm, texts), strict=True):
         with torch.inference_mode():
-            logp = torch.log_softmax(lm.model(input_ids=torch.tensor([text.ids])).logits[0], -1)
-        assert got == pytest.approx([float(logp[p - 1, text.ids[p]]) for p in text.answer], abs=1e-4)
+            logp = torch.log_softmax(lm.model(input_ids=torch.tensor([own.ids])).logits[0], -1)
+        assert got == pytest.approx([float(logp[p - 1, own.ids[p]]) for p in own.answer], abs=1e-4)
 
 
-def test_every_unseen_answer_is_used_once_before_any_again(new_lm: NewLm) -> None:
+def test_levels_are_evenly_spaced_quantiles_of_unseen_scores(new_lm: NewLm) -> None:
     lm = new_lm(1)
-    pairs = [probe(f"f{k}", "en", 4, k) for k in range(6)]
-    unseen = [probe(f"u{k}", "en", 4, 100 + k) for k in range(3)]
-    known = [tuple(np.round(v, 4)) for v in answer_logp(lm, [u.text for u in unseen])]
-    drawn = [tuple(np.round(v, 4)) for v in draw(pairs, unseen, lm, 0)]
-    assert sorted(drawn) == sorted(known * 2)
+    pairs = [probe(f"f{k}", "en", 4, k) for k in range(5)]
+    unseen = [probe(f"u{k}", "en", 4, 100 + k) for k in range(10)]
+    scores = sorted(float(v.mean()) for v in answer_logp(lm, [u.text for u in unseen]))
+    drawn = sorted(float(v.mean()) for v in draw(pairs, unseen, lm, 0).own)
+    assert drawn == pytest.approx(scores[1::2], abs=1e-5)
 
 
-def test_levels_come_from_the_same_language_and_fit_the_answer(new_lm: NewLm) -> None:
+def test_levels_come_from_the_same_language_relation_and_length(new_lm: NewLm) -> None:
     lm = new_lm(1)
-    pairs = [probe("f0", "en", 3, 0), probe("f1", "fr", 8, 1)]
-    unseen = [probe("u0", "en", 3, 2), probe("u1", "en", 12, 3), probe("u2", "fr", 5, 4)]
-    short, _, french = answer_logp(lm, [u.text for u in unseen])
+    near = [probe(f"n{k}", "en", 3, k, relation="x") for k in range(NEAREST)]
+    others = [
+        *(probe(f"o{k}", "en", 3, 50 + k, relation="y") for k in range(30)),
+        *(probe(f"l{k}", "en", 12, 90 + k, relation="x") for k in range(30)),
+        *(probe(f"r{k}", "fr", 3, 130 + k, relation="x") for k in range(30)),
+    ]
+    known = [v.tolist() for v in answer_logp(lm, [p.text for p in near])]
+    for seed in range(8):
+        level = draw([probe("f", "en", 3, 7, relation="x")], [*others, *near], lm, seed).own[0]
+        assert any(level.tolist() == pytest.approx(v, abs=1e-4) for v in known)
+
+
+def test_a_level_of_another_length_keeps_the_mean(new_lm: NewLm) -> None:
+    lm = new_lm(1)
+    unseen = [probe("u", "en", 5, 4)]
+    mean = float(answer_logp(lm, [unseen[0].text])[0].mean())
+    short, long = draw([probe("a", "en", 2, 0), probe("b", "en", 8, 1)], unseen, lm, 0).own
+    assert (len(short), len(long)) == (2, 8)
+    assert [float(v.mean()) for v in (short, long)] == pytest.approx([mean, mean], abs=0.05)
+
+
+def test_all_wordings_of_a_fact_take_one_row_and_rivals_take_the_levels_of_its_rivals(new_lm: NewLm) -> None:
+    lm = new_lm(1)
+    unseen = [
+        Probe(f"u{k}", "en", w, "train", text(3, 10 * k + w), rivals=(text(2, 500 + 10 * k + w),))
+        for k in range(6)
+        for w in (0, 1)
+    ]
+    pairs = [Probe("f", "en", w, "train", text(3, 900 + w), rivals=(text(2, 950 + w), text(2, 960 + w))) for w in (0, 1)]
+    rows = answer_logp(lm, [*(u.text for u in unseen), *(u.rivals[0] for u in unseen)])
     levels = draw(pairs, unseen, lm, 0)
-    assert levels[0].tolist() == pytest.approx(short.tolist(), abs=1e-4)
-    assert levels[1][:5].tolist() == pytest.approx(french.tolist(), abs=1e-4)
-    assert len(levels[1]) == 8
-    assert all(np.abs(french - v).min() < 1e-4 for v in levels[1][5:])
+    (k,) = [k for k in range(0, 12, 2) if np.allclose(rows[k], levels.own[0], atol=1e-4)]
+    assert np.allclose(rows[k + 1], levels.own[1], atol=1e-4)
+    for w in (0, 1):
+        assert all(np.allclose(rows[12 + k + w], rival, atol=1e-4) for rival in levels.rivals[w])
+    assert [len(own) for own in levels.rivals] == [2, 2]
 
 
 def test_a_seed_gives_one_draw_and_another_seed_another(new_lm: NewLm) -> None:
     lm = new_lm(1)
     pairs = [probe(f"f{k}", "en", 4, k) for k in range(6)]
     unseen = [probe(f"u{k}", "en", 4, 100 + k) for k in range(9)]
-    one, same, other = (np.stack(draw(pairs, unseen, lm, seed)) for seed in (0, 0, 1))
+    one, same, other = (np.stack(draw(pairs, unseen, lm, seed).own) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 

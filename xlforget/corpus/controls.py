@@ -37,12 +37,17 @@ def from_unseen(unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pa
     taken = {(p.lang, _prompt(w.text, w.span)) for p in known for w in p.wordings}
     taken |= {(lang, _prompt(s.text, s.span)) for row in retain for lang, s in row.statements.items()}
     return tuple(
-        _pair(f"u{number}", lang, statement, row.candidates.get(lang, ()))
+        _pair(unseen_row(number), lang, statement, row.candidates.get(lang, ()))
         for number, row in enumerate(unseen)
         if not any((lang, _prompt(s.text, s.span)) in taken for lang, s in row.statements.items())
         for lang, statement in row.statements.items()
         if lang in langs
     )
+
+
+def unseen_row(number: int) -> str:
+    """The id of a control that is the user's unseen row of this number."""
+    return f"u{number}"
 
 
 def _prompt(text: str, span: tuple[int, int] | None) -> str:

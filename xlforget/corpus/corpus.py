@@ -70,8 +70,8 @@ def build(
         groups={pair.fact: group_of(pair) for pair in (*pairs, *made)},
         retain=tuple(t for t in rows if t.row not in held),
         bystanders=tuple(t for t in rows if t.row in held),
-        unseen=tuple(_texts(encoder, unseen or neutral(langs)[1::2], langs)),
-        neighbours=tuple(p.text for p in probes["aim"] if p.relation is not None and p.serves("train")),
+        unseen=tuple(_texts(encoder, _never_trained_on(unseen) or neutral(langs)[1::2], langs)),
+        neighbours=tuple(p.text for p in probes["aim"] if p.serves("train")),
         neutral=tuple(t.text for t in _texts(encoder, neutral(langs)[::2], langs)),
         refused=tuple(refused),
     )
@@ -94,18 +94,20 @@ def make_controls(
 
 
 def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tuple[Probe, ...]]:
-    """Controls by split, each in the wordings that its split is read in; only the verdict's carry alternatives.
-
-    What the model cannot hold is left out.
-    """
+    """Controls by split, each in the wordings that its split is read in. What the model cannot hold is left out."""
     by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
     for pair in pairs:
         by_split[split_of(pair.fact)].append(pair)
     found: dict[Split, tuple[Probe, ...]] = {}
     for split, own in by_split.items():
         roles = {"all", "train", split}
-        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES if split == "gate" else 0, roles)[0])
+        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES, roles)[0])
     return found
+
+
+def _never_trained_on(unseen: Sequence[Fact]) -> list[Fact]:
+    """Unseen rows less those that training aims at, which it also imitates."""
+    return [row for number, row in enumerate(unseen) if split_of(controls_room.unseen_row(number)) != "aim"]
 
 
 def held_out(row: Fact, rows: int) -> bool:

@@ -1,5 +1,7 @@
 """Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +11,9 @@ from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair
 
 Progress = Callable[[int, int], None]
+
+# One text in this many: a unit that stands in more is common.
+COMMON = 200
 
 
 @torch.inference_mode()
@@ -61,15 +66,27 @@ def _batch(
 
 
 class Stated:
-    """Whether a text states one of the facts: it holds the answer and half of what the fact says beside it."""
+    """Whether a text states one of the facts: it holds the answer and half of what tells the fact from other texts.
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
-        self._facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
+    Told apart by the units beside the answer that are rarest among ``texts``: a name, not the words of a template, which
+    other facts that must stay are stated in too.
+    """
+
+    def __init__(self, pairs: Iterable[Pair], texts: Sequence[str]) -> None:
+        seen = Counter(unit for text in texts for unit in _units(text.casefold()))
+        facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
+        self._facts = [(answer, _rarest(beside, seen, len(texts) // COMMON)) for answer, beside in facts]
 
     def __call__(self, text: str) -> bool:
         folded = text.casefold()
         units = _units(folded)
         return any(answer in folded and 2 * len(beside & units) >= len(beside) for answer, beside in self._facts)
+
+
+def _rarest(units: frozenset[str], seen: Counter[str], common: int) -> frozenset[str]:
+    """Units in at most ``common`` texts, or at most twice as many as the rarest."""
+    most = max(common, 2 * min((seen[unit] for unit in units), default=0))
+    return frozenset(unit for unit in units if seen[unit] <= most)
 
 
 def _fact(text: str, span: tuple[int, int] | None) -> tuple[str, frozenset[str]]:
@@ -79,9 +96,9 @@ def _fact(text: str, span: tuple[int, int] | None) -> tuple[str, frozenset[str]]
 
 
 def _units(text: str) -> frozenset[str]:
-    """Words, or pairs of characters where a script writes no spaces."""
+    """Words without their punctuation, or pairs of characters where a script writes no spaces."""
     words: set[str] = set()
-    for word in text.split():
+    for word in "".join(" " if unicodedata.category(c).startswith("P") else c for c in text).split():
         spaceless = len(word) > 1 and any("\u3040" <= c <= "\u9fff" or "\u0e00" <= c <= "\u0eff" for c in word)
         words |= {word[k : k + 2] for k in range(len(word) - 1)} if spaceless else {word}
     return frozenset(words)

@@ -1,6 +1,7 @@
 """Token log-probabilities of answers as training sees them, and the levels drawn from unseen ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,8 +15,11 @@ from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.unlearn.objective import token_logp
 
+Tokens = NDArray[np.float32]
+
 BATCH_TOKENS = 2048
 CHUNK = 512
+NEAREST = 24
 
 
 def flat(positions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -25,11 +29,11 @@ def flat(positions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
+def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[Tokens]:
     """Log-probabilities of every text's answer tokens, one teacher-forced pass."""
     lm.model.eval()
     head = lm.head
-    found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(texts)
+    found: list[Tokens] = [np.empty(0, np.float32)] * len(texts)
     for batch in by_length(texts, BATCH_TOKENS):
         positions = [texts[r].answer for r in batch.rows]
         rows, at = flat(positions)
@@ -42,30 +46,89 @@ def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
     return found
 
 
-def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> list[NDArray[np.float32]]:
-    """Tau for each pair: the token log-probabilities of one unseen answer of its language, [answer tokens] each.
+@dataclass(frozen=True)
+class Levels:
+    """Tau per answer token: of each pair's own answer, and of each of its rivals."""
 
-    Drawn without replacement while the language's unseen answers last, each time the one of the same relation (where
-    there is one) and nearest length; a shorter one is filled up from its own tokens.
-    Raises UsageError where a language has no unseen answer.
+    own: list[Tokens]
+    rivals: list[list[Tokens]]
+
+
+@dataclass(frozen=True)
+class _Control:
+    """Scores of an unseen row in one language, [answer tokens] for each of its wordings and their rivals."""
+
+    relation: str | None
+    own: list[Tokens]
+    rivals: list[list[Tokens]]
+
+    @property
+    def length(self) -> int:
+        return len(self.own[0])
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean([tokens.mean() for tokens in self.own]))
+
+
+def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> Levels:
+    """Levels for each pair: those of one unseen row of its language, wording by wording, rivals by rivals.
+
+    So that the levels of a language are spread as unseen scores are, and not as a few drawn ones happen to be, the pairs
+    take evenly spaced quantiles in random order, each among the unseen rows of its relation (where there are any) and of
+    the `NEAREST` answer lengths. Raises UsageError where a language has no unseen answer.
     """
-    rng = np.random.default_rng(seed)
-    logps = answer_logp(lm, [probe.text for probe in unseen])
-    of_lang = {lang: [k for k, probe in enumerate(unseen) if probe.lang == lang] for lang in {p.lang for p in pairs}}
-    missing = sorted(lang for lang, own in of_lang.items() if not own)
+    controls = _controls(unseen, lm)
+    missing = sorted({pair.lang for pair in pairs} - set(controls))
     if missing:
         raise UsageError(
             f"No unseen text in {', '.join(missing)}: nothing says how an unknown answer scores there.",
             do="Give --unseen text of the facts' form in these languages.",
             code="NO_UNSEEN",
         )
-    levels: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(pairs)
-    left: dict[str, list[int]] = {lang: [] for lang in of_lang}
-    for i in (int(k) for k in rng.permutation(len(pairs))):
-        lang, relation, length = pairs[i].lang, pairs[i].relation, len(pairs[i].text.answer)
-        left[lang] = left[lang] or [int(k) for k in rng.permutation(of_lang[lang])]
-        nearest = min(left[lang], key=lambda k: (unseen[k].relation != relation, abs(len(logps[k]) - length)))
-        left[lang].remove(nearest)
-        tokens = logps[nearest]
-        levels[i] = np.concatenate([tokens[:length], rng.choice(tokens, max(0, length - len(tokens)))]).astype(np.float32)
-    return levels
+    rng = np.random.default_rng(seed)
+    found = Levels([np.empty(0, np.float32)] * len(pairs), [[] for _ in pairs])
+    for lang, own in controls.items():
+        units = _units([k for k, pair in enumerate(pairs) if pair.lang == lang], pairs)
+        for quantile, wordings in zip((rng.permutation(len(units)) + 0.5) / max(1, len(units)), units, strict=True):
+            control = _at_quantile(own, pairs[wordings[0]], float(quantile))
+            for j, k in enumerate(wordings):
+                found.own[k] = _fit(control.own[j % len(control.own)], len(pairs[k].text.answer))
+                others = control.rivals[j % len(control.own)] or [found.own[k]]
+                found.rivals[k] = [_fit(others[r % len(others)], len(rival.answer)) for r, rival in enumerate(pairs[k].rivals)]
+    return found
+
+
+def _units(indices: Iterable[int], probes: Sequence[Probe]) -> list[list[int]]:
+    """The wordings of each row, in order."""
+    rows: dict[str, list[int]] = {}
+    for k in indices:
+        rows.setdefault(probes[k].row, []).append(k)
+    return list(rows.values())
+
+
+def _controls(unseen: Sequence[Probe], lm: Lm) -> dict[str, list[_Control]]:
+    """By language; one teacher-forced pass over answers and rivals."""
+    rivals = [rival for probe in unseen for rival in probe.rivals]
+    scores = answer_logp(lm, [*(probe.text for probe in unseen), *rivals])
+    ends = len(unseen) + np.cumsum([0, *(len(probe.rivals) for probe in unseen)])
+    found: dict[str, list[_Control]] = {}
+    for lang in dict.fromkeys(probe.lang for probe in unseen):
+        for unit in _units([k for k, probe in enumerate(unseen) if probe.lang == lang], unseen):
+            own, others = [scores[k] for k in unit], [scores[ends[k] : ends[k + 1]] for k in unit]
+            found.setdefault(lang, []).append(_Control(unseen[unit[0]].relation, own, others))
+    return found
+
+
+def _at_quantile(controls: Sequence[_Control], pair: Probe, quantile: float) -> _Control:
+    pool = [c for c in controls if c.relation == pair.relation] or controls
+    pool = sorted(pool, key=lambda c: abs(c.length - len(pair.text.answer)))
+    furthest = abs(pool[:NEAREST][-1].length - len(pair.text.answer))
+    pool = [c for c in pool if abs(c.length - len(pair.text.answer)) <= furthest]
+    return sorted(pool, key=lambda c: c.mean)[int(quantile * len(pool))]
+
+
+def _fit(tokens: Tokens, length: int) -> Tokens:
+    """A level of ``length`` tokens with the same mean; one that is too short is filled up from its own tokens."""
+    fitted = np.resize(tokens, length)
+    return np.asarray(np.minimum(fitted + (tokens.mean() - fitted.mean()), 0.0), np.float32)

@@ -53,8 +53,9 @@ def make(
     """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences."""
     decode, start, end = _ends(tokenizer)
     drawn = sample(lm, start, samples, end=end, longest=_longest(corpus), seed=seed, progress=progress) if samples else []
-    states = Stated(pairs)
-    good = [_whole(ids) for ids in drawn if len(ids) > len(start) + 2 and not states(decode(ids, skip_special_tokens=True))]
+    texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
+    states = Stated(pairs, texts)
+    good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
     cut = len(good) // HELD_OUT
     return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good))
 

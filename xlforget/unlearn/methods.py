@@ -21,7 +21,7 @@ class Method:
     kappa: float | None = None
     lr: float = 1e-3
     warmup: int = 10
-    rounds: int = 24
+    rounds: int = 16
     steps_per_round: int = 10
     live_pairs: int = 64
     retain_tokens: int = 2000

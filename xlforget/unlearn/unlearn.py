@@ -1,7 +1,7 @@
 """Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
@@ -34,12 +34,12 @@ def unlearn(
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
-    rivals = [replace(pair, text=text) for pair in pairs for text in pair.rivals]
+    drawn = levels.draw(pairs, unseen, lm, seed)
     task = Task(
         pairs,
-        levels.draw(pairs, unseen, lm, seed),
-        [rival.text for rival in rivals],
-        levels.draw(rivals, unseen, lm, seed + 1),
+        drawn.own,
+        [rival for pair in pairs for rival in pair.rivals],
+        [level for own in drawn.rivals for level in own],
         _places([len(pair.rivals) for pair in pairs]),
         [t.text for t in corpus.retain],
         made.train,
