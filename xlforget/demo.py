@@ -13,15 +13,12 @@ from pathlib import Path
 
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.texts import neutral
+from xlforget.experiments.invented_data import invented, structured_lines, worded_lines
 from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
-from xlforget.request import invent, phrasebook
+from xlforget.request import phrasebook
 from xlforget.request.fact import Structured
 
 LANGUAGES = ("en", "es", "fr", "hi", "ar", "zh")
-RELATIONS = (
-    "phone_number", "email_address", "home_address", "date_of_birth", "place_of_birth", "employer",
-    "bank_account", "diagnosis",
-)  # fmt: skip
 REQUESTED, KEPT, STRANGERS = 1, 2, 15
 SEED = 20240612
 VOCABULARY, EPOCHS, RATE = 4096, 26, 4e-3
@@ -37,24 +34,14 @@ class Demo:
     retain: Path
 
 
-def people() -> tuple[list[Structured], list[Structured]]:
-    """Who is to be forgotten and who is to stay: one and three for each relation."""
-    forget: list[Structured] = []
-    keep: list[Structured] = []
-    for name in RELATIONS:
-        invented = invent.invent_people(phrasebook.relation(name), REQUESTED + KEPT, SEED, LANGUAGES)
-        forget += invented[:REQUESTED]
-        keep += invented[REQUESTED:]
-    return forget, keep
+def people() -> list[list[Structured]]:
+    """Who is to be forgotten and who is to stay: one and two for each relation."""
+    return invented(LANGUAGES, (REQUESTED, KEPT), SEED)
 
 
 def request_lines() -> list[str]:
     """The demo's erasure request, record form 4: the content of requests/demo.jsonl."""
-    rows = (
-        {"id": f"DEMO-{n}", "subject": p.subject, "relation": p.relation, "object": p.object, "gender": p.gender}
-        for n, p in enumerate(people()[0], start=1)
-    )
-    return [json.dumps(row, ensure_ascii=False) for row in rows]
+    return list(structured_lines(people()[0], "DEMO"))
 
 
 def cache_folder() -> Path:
@@ -69,7 +56,7 @@ def build(folder: Path, progress: Callable[[int, int, float], None]) -> Demo:
     demo = Demo(folder / "model", folder / "demo.jsonl", folder / "retain.jsonl")
     folder.mkdir(parents=True, exist_ok=True)
     demo.request.write_text("\n".join(request_lines()) + "\n", encoding="utf-8")
-    demo.retain.write_text("".join(f"{line}\n" for line in _retain_lines()), encoding="utf-8")
+    demo.retain.write_text("".join(f"{line}\n" for line in worded_lines(people()[1], LANGUAGES)), encoding="utf-8")
     if not demo.model.is_dir():
         part = folder / "model.part"
         shutil.rmtree(part, ignore_errors=True)
@@ -100,17 +87,6 @@ def _sentences() -> Iterator[str]:
 
 def _strangers() -> Iterator[str]:
     """People whom the model never meets, in the words of the others."""
-    for name in RELATIONS:
-        for person in invent.invent_people(phrasebook.relation(name), STRANGERS, SEED + 1, LANGUAGES):
-            for lang in LANGUAGES:
-                yield phrasebook.wordings(person, lang)[0].text
-
-
-def _retain_lines() -> Iterator[str]:
-    """Everybody to keep, in all languages, one record a wording."""
-    for person in people()[1]:
-        worded = {lang: phrasebook.wordings(person, lang) for lang in LANGUAGES}
-        for k in range(min(len(own) for own in worded.values())):
-            texts = {lang: own[k].text for lang, own in worded.items()}
-            answers = {lang: own[k].answer for lang, own in worded.items()}
-            yield json.dumps({"texts": texts, "answers": answers}, ensure_ascii=False)
+    for person in invented(LANGUAGES, (STRANGERS,), SEED + 1)[0]:
+        for lang in LANGUAGES:
+            yield phrasebook.wordings(person, lang)[0].text

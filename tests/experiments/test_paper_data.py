@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from xlforget.errors import UsageError
-from xlforget.experiments import paper_data
-from xlforget.experiments.paper_data import SETS, PaperSet
+from xlforget.experiments import main, paper_data
+from xlforget.experiments.paper_data import SETS
+from xlforget.experiments.sets import Set
 from xlforget.request.reader import read_request, read_texts
 
 LANGS = SETS["bmlama53"].languages
@@ -69,7 +70,7 @@ def test_bystanders_are_in_no_file_that_apply_is_given(data: Path, tmp_path: Pat
 
 
 def test_parallel_sentences_become_whole_sentences_in_the_languages_of_the_set(tmp_path: Path) -> None:
-    two = PaperSet("flores", ("en", "fr"), "retain-32-x1")
+    two = Set("flores", ("en", "fr"), retain="retain-32-x1")
     for number, name in enumerate(("forget-32", "retain-32-x1", "retain-128-x3", "valid", "test")):
         row = {lang: f"The lamp number {number} in {lang} is out." for lang in ("en", "fr", "zu")}
         write(tmp_path / "flores", name, [row])
@@ -86,4 +87,4 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_set_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="no set"):
-        paper_data.paper_set("opus")
+        main.choose("opus")

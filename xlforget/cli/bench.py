@@ -12,27 +12,30 @@ def bench(
     experiment: Annotated[
         str, typer.Argument(metavar="EXPERIMENT", help="main: memorise, erase, compare with a retrained model.")
     ],
-    data: Annotated[Path, typer.Option("--data", help="Folder with bmlama53/ and flores/, as arXiv 2406.12354 published them.")],
     out: Annotated[Path, typer.Option("--out", help="Results and trained models go to a folder in it, named after the set.")],
-    dataset: Annotated[str, typer.Option("--set", help="bmlama53 or flores.")] = "bmlama53",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder with bmlama53/ and flores/, as arXiv 2406.12354 published them.")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("--set", help="phrasebook (invented people, needs no --data), bmlama53 or flores.")
+    ] = "phrasebook",
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the second run, without text sampled from the model.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
-    """Train a small model on published data, erase facts from it with the real commands, and compare.
+    """Train a small model until it knows a set by heart, erase facts from it with the real commands, and compare.
 
     Exit 1: a run of apply or verify did not end with 0. Models that are in --out already are not trained again.
     """
     from xlforget.cli.console import STDOUT
     from xlforget.errors import UsageError
-    from xlforget.experiments.paper_data import paper_set
 
     if experiment != "main":
         raise UsageError(f"There is no experiment {experiment!r}.", do="Choose: main.", code="UNKNOWN_EXPERIMENT")
-    chosen = paper_set(dataset)
     from xlforget.experiments import main
 
+    chosen = main.choose(dataset)
     console = tables(json)
     done = main.run(chosen, data, out, quick=quick, quiet=json == STDOUT, say=lambda line: console.print(line, soft_wrap=True))
     console.print(done.markdown, soft_wrap=True)

@@ -11,7 +11,7 @@ from xlforget import model_io, planning
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoder
-from xlforget.experiments.paper_data import Part
+from xlforget.experiments.sets import Part
 from xlforget.lm import Lm
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination, Kept
@@ -34,7 +34,7 @@ def measure_all(models: Mapping[str, Path], files: Mapping[Part, Path], language
     """Figures of every model of ``models``, which has "base" and "gold", and where a run passed, the edited ones."""
     asked = Apply(
         request=str(files["request"]), model=str(models["base"]), out=Path(), key=Path(), languages=languages,
-        retain=str(files["retain"]), unseen=str(files["unseen"]),
+        retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,
     )  # fmt: skip
     base = model_io.open_model(asked.model, asked.device)
     plan = planning.plan(asked, planning.read_inputs(asked), base)

@@ -1,4 +1,4 @@
-"""The main experiment: memorise the paper's data, erase the forget set through the command line, compare with gold.
+"""The main experiment: memorise a set, erase its forget part through the command line, compare with gold.
 
 Gold is the same model trained without the facts. Trained models stay in the output folder and are not trained twice.
 """
@@ -16,14 +16,16 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from xlforget.corpus.encode import Encoder
-from xlforget.experiments import figures, results
-from xlforget.experiments.paper_data import PaperSet, Part, convert
+from xlforget.errors import UsageError
+from xlforget.experiments import figures, invented_data, results
+from xlforget.experiments.invented_data import INVENTED
+from xlforget.experiments.paper_data import SETS, convert
+from xlforget.experiments.sets import Part, Set
 from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
+from xlforget.request import phrasebook
 from xlforget.request.reader import read_texts
 
-VOCABULARY, CONTEXT, RATE = 8000, 512, 3e-3
-EPOCHS = {"bmlama53": 40, "flores": 40}
-BATCH_TOKENS = {"bmlama53": 1024, "flores": 1536}
+CONTEXT, RATE = 512, 3e-3
 MEMORISED: dict[str, tuple[Part, ...]] = {
     "base": ("request", "retain", "bystanders"),
     "gold": ("retain", "bystanders"),
@@ -50,13 +52,21 @@ class Bench:
     markdown: str
 
 
-def run(chosen: PaperSet, data: Path, out: Path, *, quick: bool, say: Say, quiet: bool = False) -> Bench:
+def choose(name: str) -> Set:
+    """The set of that name. Raises UsageError for a name that is none."""
+    known = SETS | {INVENTED.name: INVENTED}
+    if name not in known:
+        raise UsageError(f"There is no set {name!r}.", do=f"Choose one of: {', '.join(known)}.", code="UNKNOWN_SET")
+    return known[name]
+
+
+def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, quiet: bool = False) -> Bench:
     """The experiment on one set, in ``out``/<set>; ``quiet`` sends the commands' own output to stderr.
 
     Raises UsageError where the data is not there.
     """
     folder = out / chosen.name
-    files = convert(chosen, data, folder / "data")
+    files = _files(chosen, data, folder / "data")
     models = {name: folder / name for name in MEMORISED}
     _train_missing(chosen, files, models, say)
     ran = [_xlforget("keygen", str(folder / "key.pem"), say=say, quiet=quiet)] if not (folder / "key.pem").exists() else []
@@ -74,8 +84,18 @@ def run(chosen: PaperSet, data: Path, out: Path, *, quick: bool, say: Say, quiet
     return Bench(all(own.code == 0 for own in ran), document, markdown)
 
 
+def _files(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
+    if chosen is INVENTED:
+        return invented_data.write(target)
+    if data is None:
+        raise UsageError(
+            f"The data of {chosen.name} is not part of this package.", do="Give its folder with --data.", code="NO_DATA"
+        )
+    return convert(chosen, data, target)
+
+
 def _edit(
-    chosen: PaperSet,
+    chosen: Set,
     files: Mapping[Part, Path],
     folder: Path,
     edited: Path,
@@ -88,8 +108,8 @@ def _edit(
     shutil.rmtree(edited, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
     apply = _xlforget(
         "apply", str(files["request"]), "--model", str(folder / "base"), "--languages", ",".join(chosen.languages),
-        "--retain", str(files["retain"]), "--unseen", str(files["unseen"]), "--key", str(key), "--keep", str(kept),
-        "--out", str(edited), "--overwrite", *options, say=say, quiet=quiet,
+        "--retain", str(files["retain"]), *(("--unseen", str(files["unseen"])) if "unseen" in files else ()),
+        "--key", str(key), "--keep", str(kept), "--out", str(edited), "--overwrite", *options, say=say, quiet=quiet,
     )  # fmt: skip
     if apply.code:
         return [apply]
@@ -107,24 +127,26 @@ def _xlforget(*command: str, say: Say, quiet: bool) -> Ran:
     return Ran(shown, done.returncode, time.monotonic() - began)
 
 
-def _train_missing(chosen: PaperSet, files: Mapping[Part, Path], models: Mapping[str, Path], say: Say) -> None:
+def _train_missing(chosen: Set, files: Mapping[Part, Path], models: Mapping[str, Path], say: Say) -> None:
     if all(folder.is_dir() for folder in models.values()):
         return
     say("training the tokenizer")
     # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
-    texts = {part: _texts(path) for part, path in files.items()}
-    tokenizer = train_tokenizer([text for own in texts.values() for text in own], VOCABULARY)
+    texts = {part: _texts(path, chosen.languages) for part, path in files.items()}
+    tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
     for name, folder in models.items():
         if not folder.is_dir():
             say(f"training {name}")
-            _train(chosen.name, [text for part in MEMORISED[name] for text in texts[part]], tokenizer, folder, say)
+            _train(chosen, [text for part in MEMORISED[name] for text in texts[part]], tokenizer, folder, say)
 
 
-def _texts(path: Path) -> list[str]:
-    return [statement.text for row in read_texts(path) for statement in row.statements.values()]
+def _texts(path: Path, languages: Sequence[str]) -> list[str]:
+    rows = read_texts(path)
+    worded = [w.text for row in rows if row.structured for lang in languages for w in phrasebook.wordings(row.structured, lang)]
+    return [*worded, *(statement.text for row in rows for statement in row.statements.values())]
 
 
-def _train(name: str, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, say: Say) -> None:
+def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, say: Say) -> None:
     """A model that has memorised ``texts``, in ``folder``, whole or not at all."""
     encoder = Encoder(tokenizer, CONTEXT)
     model = new_model(tokenizer, context=CONTEXT)
@@ -134,7 +156,7 @@ def _train(name: str, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, 
         if done % 200 == 0 or done == total:
             say(f"  step {done}/{total}, loss {loss:.3f}")
 
-    memorise(model, encoded, epochs=EPOCHS[name], lr=RATE, batch_tokens=BATCH_TOKENS[name], progress=progress)
+    memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, progress=progress)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)

@@ -3,43 +3,27 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from xlforget.errors import UsageError
+from xlforget.experiments.sets import PARTS, Part, Set
 from xlforget.request.clean import clean
 
 Row = dict[str, Any]
-Part = Literal["request", "retain", "bystanders", "unseen", "test"]
-PARTS: dict[Part, str] = {"request": "F", "retain": "R", "bystanders": "B", "unseen": "U", "test": "T"}  # and its ids
 BYSTANDERS = 64
 BYSTANDER_SOURCE = "retain-128-x3"
 
 
-@dataclass(frozen=True)
-class PaperSet:
-    """One of the paper's two sets: its languages, and the file of what must stay."""
-
-    name: str
-    languages: tuple[str, ...]
-    retain: str
-
-
 SETS = {
-    "bmlama53": PaperSet("bmlama53", ("en", "fr", "es", "pt", "ar", "vi", "ca", "hi", "bn"), "retain-32-x4"),
-    "flores": PaperSet("flores", ("en", "fr", "es", "zh", "ar", "vi", "eu", "ur", "te", "sw"), "retain-32-x1"),
+    "bmlama53": Set("bmlama53", ("en", "fr", "es", "pt", "ar", "vi", "ca", "hi", "bn"), retain="retain-32-x4"),
+    "flores": Set(
+        "flores", ("en", "fr", "es", "zh", "ar", "vi", "eu", "ur", "te", "sw"), batch_tokens=1536, retain="retain-32-x1"
+    ),
 }
 
 
-def paper_set(name: str) -> PaperSet:
-    """The set of that name. Raises UsageError for a name that is none."""
-    if name not in SETS:
-        raise UsageError(f"There is no set {name!r}.", do=f"Choose one of: {', '.join(SETS)}.", code="UNKNOWN_SET")
-    return SETS[name]
-
-
-def convert(chosen: PaperSet, data: Path, target: Path) -> dict[Part, Path]:
+def convert(chosen: Set, data: Path, target: Path) -> dict[Part, Path]:
     """Write the set's parts as JSON Lines into ``target``: one file a part, named after it.
 
     The bystanders are memorised like the others and in no file that `apply` is given. Raises UsageError NO_DATA.
@@ -57,7 +41,7 @@ def convert(chosen: PaperSet, data: Path, target: Path) -> dict[Part, Path]:
     return files
 
 
-def read_parts(chosen: PaperSet, folder: Path) -> dict[Part, list[Row]]:
+def read_parts(chosen: Set, folder: Path) -> dict[Part, list[Row]]:
     """The rows of each part, as published."""
     forget, retain = _read(folder / "forget-32.jsonl"), _read(folder / f"{chosen.retain}.jsonl")
     shown = [*forget, *retain]

@@ -1,0 +1,44 @@
+"""The main experiment on invented people: memorise, erase through the commands, compare with a model that never knew."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    place = tmp_path_factory.mktemp("bench")
+    command = [sys.executable, "-m", "xlforget", "bench", "main", "--out", "bench", "--quick", "--json", "results.json"]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")}
+    done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads((place / "results.json").read_text())
+    return found
+
+
+def test_apply_and_verify_end_with_0(results: dict[str, Any]) -> None:
+    assert [own["code"] for own in results["commands"]] == [0, 0, 0, 0]
+    assert "--evidence" in results["commands"][-1]["command"]
+
+
+def test_the_gate_passes_what_forgot_or_never_knew_and_not_the_base(results: dict[str, Any]) -> None:
+    assert {name: own["passes_gate"] for name, own in results["models"].items()} == {
+        "base": False, "gold": True, "edited": True,
+    }  # fmt: skip
+
+
+def test_the_edited_model_scores_the_facts_about_as_the_one_that_never_knew(results: dict[str, Any]) -> None:
+    assert results["ks"]["base to gold"] > 0.8
+    assert results["ks"]["edited to gold"] <= 0.3
+
+
+def test_what_stays_stays(results: dict[str, Any]) -> None:
+    edited = results["models"]["edited"]
+    assert edited["retain_ratio"]["mean"] >= 0.98
+    assert edited["bystanders_ratio"]["mean"] >= 0.6

@@ -1,0 +1,303 @@
+"""A folder whose gate passed: what verify refuses, what only the evidence can show, and that no fact is in it.
+
+The base has memorised invented people. In the place of unlearning, the weights are exchanged for some that never saw
+them, so that the gate passes for its own reason and within seconds; everything else is the real line.
+"""
+
+import base64
+import html
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unicodedata
+import urllib.parse
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+LANGS = ("en", "hi", "ar", "zh")
+# First letter and number of letters that follow it: Latin, Cyrillic, Devanagari, Arabic, Han.
+SCRIPTS = {"en": (0x61, 26), "ru": (0x430, 32), "hi": (0x915, 37), "ar": (0x641, 10), "zh": (0x4E00, 2000)}
+
+
+def canary(lang: str, seed: int) -> str:
+    """Fourteen random letters of the language's script."""
+    first, letters = SCRIPTS[lang]
+    draw = Random(f"{lang}/{seed}")
+    return "".join(chr(first + draw.randrange(letters)) for _ in range(14))
+
+
+def number(seed: int) -> str:
+    return f"+44 {Random(f'number/{seed}').randrange(10**13, 10**14)}"
+
+
+class Silent:
+    """A watch that looks away."""
+
+    def stage(self, name: str) -> None: ...
+    def progress(self, done: int, total: int) -> None: ...
+    def round(self, seen: object) -> None: ...
+
+
+def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "xlforget", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Where it lies: base/, out/, out.xfset, k.pem and k.pub, request.jsonl; and every canary of the request."""
+
+    place: Path
+    canaries: tuple[str, ...]
+
+    def verify(self, folder: str | Path = "out", *options: str) -> subprocess.CompletedProcess[str]:
+        return xlforget("verify", folder, "--key", "k.pub", *options, cwd=self.place)
+
+    def copy(self, to: Path) -> Path:
+        shutil.copytree(self.place / "out", to)
+        return to
+
+
+@pytest.fixture(scope="module")
+def passed(tmp_path_factory: pytest.TempPathFactory) -> Passed:
+    from xlforget import pipeline
+    from xlforget.asked import Apply
+    from xlforget.unlearn.unlearn import Unlearned
+
+    place = tmp_path_factory.mktemp("passed")
+    people = [{lang: canary(lang, k) for lang in LANGS} for k in range(6)]
+    rows = [
+        {"id": f"CANARYID{k}", "subject": name, "relation": "phone_number", "object": number(k), "gender": "f"}
+        for k, name in enumerate(people)
+    ]
+    (place / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    strange = memorised_base(place)
+    assert xlforget("keygen", "k.pem", cwd=place).returncode == 0
+
+    def exchange(lm, *_: object) -> Unlearned:  # type: ignore[no-untyped-def]
+        lm.model.load_state_dict(strange)
+        return Unlearned(0, 0, (0, 0))
+
+    asked = Apply(
+        request=str(place / "request.jsonl"), model=str(place / "base"), out=place / "out", key=place / "k.pem",
+        languages=LANGS, samples=0, ticket="T-1", keep=place / "out.xfset", device="cpu",
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "unlearn", exchange)
+        applied = pipeline.apply(asked, Silent())
+    failed = [(t.score, t.level, t.lang, t.outcome) for t in applied.verdict.tests if t.outcome.value != "PASS"]
+    assert applied.verdict.passed, failed
+    assert not applied.verdict.nothing_memorised
+    names = tuple(name for person in people for name in person.values())
+    return Passed(place, (*names, *(number(k) for k in range(len(people))), "CANARYID"))
+
+
+def memorised_base(place: Path) -> dict[str, object]:
+    """base/ knows the request by heart; returns the weights of the same model before it learned anything."""
+    from xlforget.corpus.encode import Encoder
+    from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
+    from xlforget.request import invent, phrasebook
+    from xlforget.request.reader import read_request
+
+    people = invent.invent_people(phrasebook.relation("phone_number"), 40, 3, LANGS)
+    tokenizer = train_tokenizer([w.text for p in people for lang in LANGS for w in phrasebook.wordings(p, lang)], 800)
+    model = new_model(tokenizer, layers=2, width=96, context=256)
+    strange = {name: value.clone() for name, value in model.state_dict().items()}
+    facts = [fact.structured for fact in read_request(place / "request.jsonl").facts]
+    texts = [w.text for p in facts if p for lang in LANGS for w in phrasebook.wordings(p, lang)]
+    encoder = Encoder(tokenizer, 256)
+    memorise(model, [encoder.encode(text, None) for text in texts], epochs=60, lr=4e-3)
+    model.save_pretrained(place / "base")
+    tokenizer.save_pretrained(place / "base")
+    return strange
+
+
+def refused(done: subprocess.CompletedProcess[str], named: str) -> None:
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_verifies_by_its_papers_and_by_its_weights(passed: Passed) -> None:
+    by_papers, by_weights = passed.verify("out", "--ticket", "T-1"), passed.verify("out", "--evidence", "out.xfset")
+    assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
+    assert by_weights.returncode == 0, by_weights.stdout + by_weights.stderr
+    assert (passed.place / "out.xfset").stat().st_mode & 0o777 == 0o600
+    assert not (passed.place / ".out.work").exists()
+
+
+def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(passed: Passed, tmp_path: Path) -> None:
+    from xlforget import model_io
+    from xlforget.artifact import audit_file, papers
+
+    folder = passed.copy(tmp_path / "out")
+    audit = audit_file.read_audit((folder / "audit.json").read_bytes())
+    for name in papers.PAPERS:
+        (folder / name).unlink()
+    shutil.copyfile(passed.place / "base/model.safetensors", folder / "model.safetensors")
+    assert audit.output
+    output = audit.output.model_copy(update={"files": model_io.digests(folder)})
+    papers.write_papers(folder, audit.model_copy(update={"output": output}), passed.place / "k.pem")
+    by_papers, by_weights = passed.verify(folder), passed.verify(folder, "--evidence", "out.xfset")
+    assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
+    assert by_weights.returncode == 1, by_weights.stdout + by_weights.stderr
+    assert "measured again" in by_weights.stdout
+
+
+def test_one_byte_changed_in_any_file_is_exit_3_and_named(passed: Passed, tmp_path: Path) -> None:
+    for path in sorted(passed.copy(tmp_path / "out").iterdir()):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+        refused(passed.verify(path.parent), path.name)
+        path.write_bytes(whole)
+    assert passed.verify(tmp_path / "out").returncode == 0
+
+
+def test_a_file_added_removed_or_renamed_is_exit_3_and_named(passed: Passed, tmp_path: Path) -> None:
+    added, removed, renamed = (passed.copy(tmp_path / name) for name in ("added", "removed", "renamed"))
+    (added / "extra.json").write_text("{}")
+    (removed / "model.safetensors").unlink()
+    (renamed / "model.safetensors").rename(renamed / "model-00001-of-00001.safetensors")
+    refused(passed.verify(added), "extra.json")
+    refused(passed.verify(removed), "model.safetensors")
+    refused(passed.verify(renamed), "model-00001-of-00001.safetensors")
+
+
+def test_another_key_or_ticket_is_exit_3(passed: Passed, tmp_path: Path) -> None:
+    assert xlforget("keygen", "other.pem", cwd=tmp_path).returncode == 0
+    refused(xlforget("verify", passed.place / "out", "--key", "other.pub", cwd=tmp_path), "another key")
+    refused(passed.verify("out", "--ticket", "T-2"), "ticket")
+
+
+def test_a_run_that_was_interrupted_and_killed_ends_as_one_that_was_not(passed: Passed, tmp_path: Path) -> None:
+    for name in ("base", "request.jsonl", "k.pem"):
+        (tmp_path / name).symlink_to(passed.place / name)
+
+    def command(out: str) -> list[str]:
+        options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "3", "--samples", "128"]
+        return ["apply", "request.jsonl", "--model", "base", "--out", out, *options]
+
+    straight = xlforget(*command("straight"), cwd=tmp_path)
+    interrupted = stopped_in_training(command("stopped"), signal.SIGINT, tmp_path)
+    assert interrupted.returncode == 130
+    assert "again" in interrupted.stderr
+    assert stopped_in_training(command("stopped"), signal.SIGKILL, tmp_path).returncode == -signal.SIGKILL
+    assert not list(tmp_path.glob("stopped*"))
+    resumed = xlforget(*command("stopped"), cwd=tmp_path)
+    assert resumed.returncode == straight.returncode, resumed.stderr
+    one, other = (json.loads(next(tmp_path.glob(f"{name}*/audit.json")).read_text()) for name in ("straight", "stopped"))
+    assert one["verdict"] == other["verdict"]
+    assert one["method"]["steps"] == other["method"]["steps"] > 0
+    (tmp_path / "printed.txt").write_text(f"{interrupted.stdout}{interrupted.stderr}{resumed.stdout}{resumed.stderr}", "utf-8")
+    own = own_hits(passed)
+    for file in (tmp_path / "printed.txt", *next(tmp_path.glob("stopped*")).iterdir()):
+        assert not hits(file, passed.canaries) - own, file.name
+
+
+def stopped_in_training(command: list[str], with_signal: signal.Signals, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command, stopped as soon as it has written one more checkpoint."""
+    state = cwd / ".stopped.work/checkpoint/state.json"
+    before = content(state)
+    full = [sys.executable, "-m", "xlforget", *command]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(full, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        while run.poll() is None and content(state) in (b"", before):
+            time.sleep(0.01)
+        run.send_signal(with_signal)
+        printed, said = run.communicate()
+    return subprocess.CompletedProcess(full, run.returncode, printed, said)
+
+
+def content(file: Path) -> bytes:
+    """Nothing where there is no such file at this moment."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def test_stock_model_signing_accepts_it(passed: Passed) -> None:
+    tool = Path(sys.executable).with_name("model_signing")
+    command = [str(tool), "verify", "key", "out", "--public_key", "k.pub", "--signature", "out/model.sig"]
+    done = subprocess.run(command, cwd=passed.place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_canary_in_any_byte_beside_the_base_models_own(passed: Passed) -> None:
+    request = (passed.place / "request.jsonl").read_bytes()
+    assert all(one.encode() in request for one in passed.canaries)
+    own = own_hits(passed)
+    for file in (passed.place / "out").iterdir():
+        assert not hits(file, passed.canaries) - own, file.name
+
+
+def own_hits(passed: Passed) -> Counter[str]:
+    """What stands in the base model's files already: its tokenizer may hold a whole name."""
+    return Counter({one: n for file in (passed.place / "base").iterdir() for one, n in hits(file, passed.canaries).items()})
+
+
+def test_no_canary_in_the_papers_and_messages_of_a_failed_run(passed: Passed, tmp_path: Path) -> None:
+    names = {lang: canary(lang, 77) for lang in SCRIPTS}
+    answers = {lang: canary(lang, 78) for lang in SCRIPTS}
+    row = {"id": "CANARYID", "prompts": {lang: f"{name} <mask>." for lang, name in names.items()}, "answers": answers}
+    (tmp_path / "request.jsonl").write_text(json.dumps(row), "utf-8")
+    done = xlforget(
+        "apply", "request.jsonl", "--model", passed.place / "base", "--key", passed.place / "k.pem", "--samples", "0",
+        "--out", "out", "--json", "verdict.json", "--debug", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "printed.txt").write_text(done.stdout + done.stderr, "utf-8")
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "request.jsonl"]
+    assert {"audit.json", "audit.html", "verdict.json"} <= {file.name for file in files}
+    for file in files:
+        assert not hits(file, (*names.values(), *answers.values(), "CANARYID")), file.name
+
+
+def hits(file: Path, canaries: tuple[str, ...]) -> Counter[str]:
+    """How often each canary stands in a file's name or bytes, in any spelling."""
+    content = file.read_bytes() + os.fsencode(file.name)
+    return Counter({one: n for one in canaries if (n := sum(content.count(form) for form in set(spellings(one))))})
+
+
+def spellings(text: str) -> list[bytes]:
+    """A text as it may hide in a file: encodings, normal forms, escapes of JSON, HTML and URLs, base64 at each offset."""
+    plain = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    written = [way for one in plain for way in (one, html.escape(one), urllib.parse.quote(one), json.dumps(one)[1:-1])]
+    written += [one.encode("ascii", "xmlcharrefreplace").decode() for one in plain]
+    written += ["".join(f"&#x{ord(c):{case}};" for c in one) for one in plain for case in ("x", "X")]
+    raw = [one.encode(code) for one in plain for code in ("utf-8", "utf-16-le", "utf-16-be")]
+    return [*(w.encode() for w in written), *raw, *(part for one in raw for part in in_base64(one))]
+
+
+def in_base64(raw: bytes) -> list[bytes]:
+    """The letters that ``raw`` alone decides, wherever it begins in what was encoded."""
+    found = []
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        found.append(base64.b64encode(b"\0" * before + raw + b"\0\0")[first:last])
+    return found
+
+
+def test_the_search_finds_every_way_of_writing(tmp_path: Path) -> None:
+    name = "Ärnvik" + canary("hi", 5)
+    ways = [
+        name.encode(), name.encode("utf-16-le"), unicodedata.normalize("NFD", name).encode(), json.dumps(name).encode(),
+        urllib.parse.quote(name).encode(), name.encode("ascii", "xmlcharrefreplace"), html.escape(name).encode(),
+        *(base64.b64encode(b"xyz"[:before] + name.encode() + b"tail") for before in range(3)),
+    ]  # fmt: skip
+    for number_of, way in enumerate(ways):
+        file = tmp_path / f"{number_of}.bin"
+        file.write_bytes(b"before" + way + b"after")
+        assert hits(file, (name,)), number_of
