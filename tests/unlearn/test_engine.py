@@ -98,6 +98,20 @@ def test_a_checkpoint_that_was_cut_short_is_not_read_and_the_one_before_is(new_l
     assert engine.progress.step == SHORT.steps_per_round
 
 
+def test_a_round_names_the_language_whose_pairs_are_known_best(new_lm: NewLm, task: Task) -> None:
+    lm = new_lm(0)
+    pairs = [replace(pair, lang=lang) for pair, lang in zip(task.pairs, ("en", "fr", "en", "fr"), strict=True)]
+    seen = Engine(lm, replace(task, pairs=pairs), SHORT)._round()
+    found: dict[str, list[float]] = {"en": [], "fr": []}
+    with torch.inference_mode():
+        for pair in pairs:
+            first = lm.model(input_ids=torch.tensor([pair.text.ids])).logits[0].argmax(-1)
+            found[pair.lang].append(float(np.mean([int(first[p - 1]) == pair.text.ids[p] for p in pair.text.answer])))
+    means = {lang: float(np.mean(own)) for lang, own in found.items()}
+    assert seen.worst[1] == pytest.approx(max(means.values()))
+    assert means[seen.worst[0]] == max(means.values())
+
+
 def test_without_a_checkpoint_nothing_is_restored(new_lm: NewLm, task: Task, tmp_path: Path) -> None:
     engine = Engine(new_lm(0), task, SHORT)
     assert not checkpoint.restore(engine, tmp_path)

@@ -11,7 +11,7 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
-from xlforget.unlearn.levels import NEAREST, answer_logp, draw
+from xlforget.unlearn.levels import NEAREST, answer_scores, draw
 
 NewLm = Callable[[int], Lm]
 
@@ -29,17 +29,18 @@ def probe(row: str, lang: str, answer: int, seed: int, **more: Any) -> Probe:
 def test_scores_are_those_of_each_text_alone(new_lm: NewLm) -> None:
     lm = new_lm(1)
     texts = [text(n, n) for n in (3, 9, 1, 5)]
-    for own, got in zip(texts, answer_logp(lm, texts), strict=True):
+    for own, got in zip(texts, answer_scores(lm, texts), strict=True):
         with torch.inference_mode():
             logp = torch.log_softmax(lm.model(input_ids=torch.tensor([own.ids])).logits[0], -1)
-        assert got == pytest.approx([float(logp[p - 1, own.ids[p]]) for p in own.answer], abs=1e-4)
+        assert got.logp == pytest.approx([float(logp[p - 1, own.ids[p]]) for p in own.answer], abs=1e-4)
+        assert got.first.tolist() == [int(logp[p - 1].argmax()) == own.ids[p] for p in own.answer]
 
 
 def test_levels_are_evenly_spaced_quantiles_of_unseen_scores(new_lm: NewLm) -> None:
     lm = new_lm(1)
     pairs = [probe(f"f{k}", "en", 4, k) for k in range(5)]
     unseen = [probe(f"u{k}", "en", 4, 100 + k) for k in range(10)]
-    scores = sorted(float(v.mean()) for v in answer_logp(lm, [u.text for u in unseen]))
+    scores = sorted(float(v.logp.mean()) for v in answer_scores(lm, [u.text for u in unseen]))
     drawn = sorted(float(v.mean()) for v in draw(pairs, unseen, lm, 0).own)
     assert drawn == pytest.approx(scores[1::2], abs=1e-5)
 
@@ -52,7 +53,7 @@ def test_levels_come_from_the_same_language_relation_and_length(new_lm: NewLm) -
         *(probe(f"l{k}", "en", 12, 90 + k, relation="x") for k in range(30)),
         *(probe(f"r{k}", "fr", 3, 130 + k, relation="x") for k in range(30)),
     ]
-    known = [v.tolist() for v in answer_logp(lm, [p.text for p in near])]
+    known = [v.logp.tolist() for v in answer_scores(lm, [p.text for p in near])]
     for seed in range(8):
         level = draw([probe("f", "en", 3, 7, relation="x")], [*others, *near], lm, seed).own[0]
         assert any(level.tolist() == pytest.approx(v, abs=1e-4) for v in known)
@@ -61,7 +62,7 @@ def test_levels_come_from_the_same_language_relation_and_length(new_lm: NewLm) -
 def test_a_level_of_another_length_keeps_the_mean(new_lm: NewLm) -> None:
     lm = new_lm(1)
     unseen = [probe("u", "en", 5, 4)]
-    mean = float(answer_logp(lm, [unseen[0].text])[0].mean())
+    mean = float(answer_scores(lm, [unseen[0].text])[0].logp.mean())
     short, long = draw([probe("a", "en", 2, 0), probe("b", "en", 8, 1)], unseen, lm, 0).own
     assert (len(short), len(long)) == (2, 8)
     assert [float(v.mean()) for v in (short, long)] == pytest.approx([mean, mean], abs=0.05)
@@ -75,7 +76,7 @@ def test_all_wordings_of_a_fact_take_one_row_and_rivals_take_the_levels_of_its_r
         for w in (0, 1)
     ]
     pairs = [Probe("f", "en", w, "train", text(3, 900 + w), rivals=(text(2, 950 + w), text(2, 960 + w))) for w in (0, 1)]
-    rows = answer_logp(lm, [*(u.text for u in unseen), *(u.rivals[0] for u in unseen)])
+    rows = [own.logp for own in answer_scores(lm, [*(u.text for u in unseen), *(u.rivals[0] for u in unseen)])]
     levels = draw(pairs, unseen, lm, 0)
     (k,) = [k for k in range(0, 12, 2) if np.allclose(rows[k], levels.own[0], atol=1e-4)]
     assert np.allclose(rows[k + 1], levels.own[1], atol=1e-4)

@@ -51,8 +51,9 @@ class Watching:
 
     def round(self, seen: Round) -> None:
         live = " ".join(f"{lang} {count}" for lang, count in seen.live.items() if count) or "none"
+        worst = "worst MA {} {:.2f}".format(*seen.worst)
         far = f"{seen.distance:.2f} nats from the aim; retain loss {seen.retain_loss:.3f}"
-        text = f"round {seen.number}/{seen.of}: live pairs {live}; {far}"
+        text = f"round {seen.number}/{seen.of}: live pairs {live}; {worst}; {far}"
         if self._task is not None:
             self._bar.update(self._task, completed=seen.number, total=seen.of, description=text)
         if not self.console.is_terminal and (seen.number % 5 == 0 or seen.number == seen.of):

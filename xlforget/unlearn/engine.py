@@ -1,6 +1,7 @@
 """The loop: rounds of joint steps on live pairs and retain text, a look at every pair between rounds."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from xlforget.lm import Lm
 from xlforget.unlearn import objective
 from xlforget.unlearn.chunked import summed
 from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import BATCH_TOKENS, answer_logp, flat
+from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores, flat
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.teacher import Teacher
 
@@ -45,11 +46,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Round:
-    """What is shown after each round. ``live`` counts live pairs by language, ``distance`` is nats from the levels."""
+    """What is shown after each round. ``live`` counts live pairs by language, ``distance`` is nats from the levels.
+
+    ``worst``: the language whose pairs have the highest mean MA, and that MA.
+    """
 
     number: int
     of: int
     live: dict[str, int]
+    worst: tuple[str, float]
     distance: float
     forget_loss: float
     retain_loss: float
@@ -102,15 +107,24 @@ class Engine:
 
     def _round(self) -> Round:
         losses = [self._step() for _ in range(self.method.steps_per_round)]
-        distance = np.abs(self._means(answer_logp(self.lm, self.texts)) - self._means(self.task.levels))
+        scores = answer_scores(self.lm, self.texts)
+        distance = np.abs(self._means([own.logp for own in scores]) - self._means(self.task.levels))
         self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
         self.streams["pairs"].narrow(self.progress.live or range(len(self.texts)))
-        live: dict[str, int] = {probe.lang: 0 for probe in self.task.pairs}
-        for i in self.progress.live:
-            live[self.task.pairs[i].lang] += 1
-        number = self.progress.step // self.method.steps_per_round
+        ma: dict[str, list[float]] = {}
+        for pair, own in zip(self.task.pairs, scores, strict=True):
+            ma.setdefault(pair.lang, []).append(float(own.first.mean()))
+        live = Counter(self.task.pairs[i].lang for i in self.progress.live)
         forget, retain = np.mean(losses, axis=0)
-        return Round(number, self.rounds, live, float(distance.mean()), float(forget), float(retain))
+        return Round(
+            number=self.progress.step // self.method.steps_per_round,
+            of=self.rounds,
+            live={lang: live[lang] for lang in ma},
+            worst=max(((lang, float(np.mean(own))) for lang, own in ma.items()), key=lambda each: each[1]),
+            distance=float(distance.mean()),
+            forget_loss=float(forget),
+            retain_loss=float(retain),
+        )
 
     @staticmethod
     def _means(tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,22 +29,34 @@ def flat(positions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor(rows, dtype=torch.long), torch.tensor([p for at in positions for p in at], dtype=torch.long)
 
 
+class Scores(NamedTuple):
+    """Per answer token of one text: log-probability, and whether the model puts it first."""
+
+    logp: Tokens
+    first: NDArray[np.bool_]
+
+
 @torch.inference_mode()
-def answer_logp(lm: Lm, texts: Sequence[Encoded]) -> list[Tokens]:
-    """Log-probabilities of every text's answer tokens, one teacher-forced pass."""
+def answer_scores(lm: Lm, texts: Sequence[Encoded]) -> list[Scores]:
+    """Every text's answer tokens, in one teacher-forced pass."""
     lm.model.eval()
     head = lm.head
-    found: list[Tokens] = [np.empty(0, np.float32)] * len(texts)
+    found: list[Scores] = [Scores(np.empty(0, np.float32), np.empty(0, np.bool_))] * len(texts)
     for batch in by_length(texts, BATCH_TOKENS):
         positions = [texts[r].answer for r in batch.rows]
         rows, at = flat(positions)
         hidden = lm.hidden(batch)[rows, at - 1]
         targets = batch.ids.to(hidden.device)[rows, at]
-        parts = zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)
-        logp = torch.cat([token_logp(head(h), t) for h, t in parts]).cpu().numpy()
-        for r, part in zip(batch.rows, np.split(logp, np.cumsum([len(p) for p in positions])[:-1]), strict=True):
-            found[r] = part
+        parts = [_scores(head(h), t) for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)]
+        logp, first = (torch.cat(own).cpu().numpy() for own in zip(*parts, strict=True))
+        ends = np.cumsum([len(p) for p in positions])[:-1]
+        for r, own, hits in zip(batch.rows, np.split(logp, ends), np.split(first, ends), strict=True):
+            found[r] = Scores(own, hits)
     return found
+
+
+def _scores(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    return token_logp(logits, targets), logits.argmax(-1) == targets
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ def _units(indices: Iterable[int], probes: Sequence[Probe]) -> list[list[int]]:
 def _controls(unseen: Sequence[Probe], lm: Lm) -> dict[str, list[_Control]]:
     """By language; one teacher-forced pass over answers and rivals."""
     rivals = [rival for probe in unseen for rival in probe.rivals]
-    scores = answer_logp(lm, [*(probe.text for probe in unseen), *rivals])
+    scores = [own.logp for own in answer_scores(lm, [*(probe.text for probe in unseen), *rivals])]
     ends = len(unseen) + np.cumsum([0, *(len(probe.rivals) for probe in unseen)])
     found: dict[str, list[_Control]] = {}
     for lang in dict.fromkeys(probe.lang for probe in unseen):
