@@ -11,7 +11,7 @@ from xlforget.corpus.controls import group_of
 from xlforget.corpus.corpus import ALTERNATIVES
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
-from xlforget.errors import IntegrityError
+from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
 from xlforget.measure.examine import Examination, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
@@ -22,7 +22,11 @@ from xlforget.parallel.parallel_set import Pair, ParallelSet
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
 LOGP, MA = 0.02, 0.005
 FACTS, CONTROLS = ("all", "train", "stop", "gate"), ("all", "train", "gate")
-FIGURES = (("ma_after", MA), ("ma_unseen", MA), ("es_after", MA), ("logp_after", LOGP), ("logp_unseen", LOGP))
+FIGURES = (
+    *((f"{score}_{when}", MA) for score in ("ma", "es") for when in ("before", "after")),
+    *((f"logp_{when}", LOGP) for when in ("before", "after", "unseen")),
+    ("ma_unseen", MA),
+)
 
 
 def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device: str = "auto") -> list[Finding]:
@@ -51,7 +55,7 @@ def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[
         parallel = ParallelSet.parse(parts["parallel.jsonl"], "parallel.jsonl")
         controls = tuple(Pair.model_validate_json(line) for line in parts["controls.jsonl"].splitlines())
         scores = json.loads(parts["scores.json"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, UsageError):
         raise IntegrityError("EVIDENCE", "the evidence bundle lacks a part or holds a broken one") from None
     if parallel.digest() != audit.parallel_set.digest:
         raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle belongs to another run than the audit")

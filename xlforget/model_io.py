@@ -111,6 +111,6 @@ def save(lm: Lm, base: Path, staging: Path) -> None:
         )
     lm.model.save_pretrained(staging, max_shard_size="5GB")
     for name in policy.check_folder(base, own_output=False).files:
-        if name not in REWRITTEN | OURS and not name.endswith(".safetensors"):
+        if name not in REWRITTEN | OURS and not name.endswith((".safetensors", ".index.json")):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, staging / name)

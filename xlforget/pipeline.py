@@ -9,9 +9,10 @@ from xlforget import model_io, planning, reporting
 from xlforget.artifact import evidence, keys, papers
 from xlforget.artifact.folder import check_target, need_bytes, output_folder
 from xlforget.asked import Apply
-from xlforget.errors import UsageError
+from xlforget.errors import MachineError, UsageError
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
+from xlforget.measure.judge import found_base
 from xlforget.measure.stop import stop_rule
 from xlforget.measure.verdict import Outcome, Verdict
 from xlforget.planning import Plan
@@ -76,7 +77,12 @@ def apply(asked: Apply, watch: Watch) -> Applied:
         watch.stage("writing the papers")
         run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
         folder = _write(run, candidate)
-        work.remove()
+        if not work.remove():
+            raise MachineError(
+                f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",
+                do="Remove it: xlforget clean OUT.",
+                code="WORK_LEFT",
+            )
     return Applied(verdict, folder)
 
 
@@ -84,31 +90,38 @@ def _check_ends(asked: Apply) -> None:
     """What would stop the run at its end stops it before anything loads."""
     keys.load_private(asked.key, asked.passphrase)
     check_target(asked.out, overwrite=asked.overwrite)
+    check_target(_failed(asked.out), overwrite=True)
     if asked.keep and asked.keep.exists() and not asked.overwrite:
         raise UsageError(f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS")
 
 
 def _nothing_to_do(known: Verdict) -> bool:
     """Nothing was memorised, or no test could show that it was forgotten: training would be time lost."""
-    return known.nothing_memorised or any(test.outcome is Outcome.NO_SIGNAL for test in known.tests) or not known.tests
+    return any(test.outcome is Outcome.NO_SIGNAL for test in known.tests) or not found_base(known.tests)
 
 
 def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
     stored = work.get("made.json")
     if stored:
         return Made.from_json(stored)
-    tokenizer = plan.base.encoder.tokenizer
-    made = make(plan.base.lm, tokenizer, plan.corpus, plan.parallel.usable(), asked.samples, asked.seed, watch.progress)
+    tokenizer, pairs = plan.base.encoder.tokenizer, plan.parallel.usable()
+    tokens = asked.method.made_tokens
+    made = make(plan.base.lm, tokenizer, plan.corpus, pairs, asked.samples, tokens, asked.seed, watch.progress)
     work.put("made.json", made.to_json())
     return made
+
+
+def _failed(out: Path) -> Path:
+    return out.with_name(f"{out.name}.failed")
 
 
 def _write(run: reporting.Run, candidate: Path | None) -> Path:
     """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed."""
     asked, passed = run.asked, run.verdict.passed
-    target = asked.out if passed else asked.out.with_name(f"{asked.out.name}.failed")
+    target = asked.out if passed else _failed(asked.out)
+    kept = None
     if passed and asked.keep:
-        evidence.write_bundle(asked.keep, reporting.evidence(run), overwrite=asked.overwrite)
+        kept = evidence.write_bundle(asked.keep, reporting.evidence(run), overwrite=asked.overwrite)
     size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
     with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
         output = None
@@ -116,5 +129,5 @@ def _write(run: reporting.Run, candidate: Path | None) -> Path:
             for file in candidate.iterdir():
                 file.rename(staging / file.name)
             output = model_io.digests(staging)
-        papers.write_papers(staging, reporting.compose(run, output, target.name), asked.key, asked.passphrase)
+        papers.write_papers(staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase)
     return target

@@ -53,8 +53,8 @@ class Run:
         return self.plan.base
 
 
-def compose(run: Run, output: dict[str, str] | None, name: str) -> papers.Audit:
-    """The audit; ``output``: digests of the model's files that were written, None where none were."""
+def compose(run: Run, output: dict[str, str] | None, name: str, evidence: str | None) -> papers.Audit:
+    """The audit; ``output``: digests of the model's files that were written, None where none were; ``evidence``: the bundle's."""
     return papers.Audit(
         result=papers.result_of(run.verdict),
         created_at=datetime.now(UTC),
@@ -72,6 +72,7 @@ def compose(run: Run, output: dict[str, str] | None, name: str) -> papers.Audit:
         facts=_facts(run),
         utility=_utility(run),
         residues=papers.Residues(work_folder_removed=True, tokenizer_entries=_entries(run)),
+        evidence=evidence,
     )
 
 
@@ -142,22 +143,15 @@ def _facts(run: Run) -> tuple[papers.FactFigures, ...]:
     found: dict[str, dict[str, papers.PairFigures]] = {}
     for check in (c for c in run.checks if c.role == "train"):
         known = memorised(check, check.langs)
-        tables = {
-            s: [e.facts.table(s, check.role, check.langs) for e in (check.base, check.edited)]
-            for s in ("ma", "logp", "margin", "es")
-        }
+        before, after = (e.facts.table("ma", check.role, check.langs) for e in (check.base, check.edited))
         for i, row in enumerate(check.edited.facts.rows()):
             for j, lang in enumerate(check.langs):
-                if not np.isnan(tables["ma"][0][i, j]):
-                    own = {s: _change(t[0][i, j], t[1][i, j]) for s, t in tables.items()}
-                    found.setdefault(row, {})[lang] = papers.PairFigures(**own, memorised_before=bool(known[i, j]))
-    ids = provenance.opaque_ids(len(found))
-    order = np.random.default_rng().permutation(list(found))
-    return tuple(papers.FactFigures(id=i, languages=found[str(row)]) for i, row in zip(ids, order, strict=True))
-
-
-def _change(before: float, after: float) -> papers.BeforeAfter | None:
-    return None if np.isnan(before) or np.isnan(after) else papers.BeforeAfter(before=float(before), after=float(after))
+                if not np.isnan(before[i, j]):
+                    ma = papers.BeforeAfter(before=round(float(before[i, j]), 1), after=round(float(after[i, j]), 1))
+                    found.setdefault(row, {})[lang] = papers.PairFigures(ma=ma, memorised_before=bool(known[i, j]))
+    ids, rows = provenance.opaque_ids(len(found)), list(found)
+    order = np.random.default_rng().permutation(len(rows))
+    return tuple(papers.FactFigures(id=i, languages=found[rows[k]]) for i, k in zip(ids, order, strict=True))
 
 
 def _utility(run: Run) -> tuple[papers.Utility, ...]:

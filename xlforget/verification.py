@@ -3,6 +3,7 @@
 from xlforget.artifact import evidence, papers
 from xlforget.artifact.findings import Finding
 from xlforget.asked import Verify
+from xlforget.errors import IntegrityError
 
 
 def verify(asked: Verify) -> list[Finding]:
@@ -13,7 +14,11 @@ def verify(asked: Verify) -> list[Finding]:
     signed = papers.verify_papers(asked.folder, asked.key, asked.ticket)
     if asked.evidence is None:
         return list(signed.findings)
+    parts = evidence.read_bundle(asked.evidence)
+    if signed.audit.evidence != evidence.bundle_digest(asked.evidence):
+        raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle is not the one that this report was signed with")
+    if signed.audit.output is None:
+        return [*signed.findings, Finding("measured again", True, "AGAIN", "no model was written: nothing to measure")]
     from xlforget import again
 
-    parts = evidence.read_bundle(asked.evidence)
     return [*signed.findings, *again.measure_again(asked.folder, signed.audit, parts, asked.device)]

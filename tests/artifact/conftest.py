@@ -74,7 +74,7 @@ def make_tests(leak: str | None, known: bool) -> tuple[Test, ...]:
 def language_row(lang: str, index: int, tests: Sequence[Test], *, leaks: bool, known: bool) -> LanguageRow:
     after, before = 0.08 + 0.011 * index, (0.81 + 0.02 * (index % 6)) if known else 0.09
     return LanguageRow(
-        lang=lang, pairs=5, memorised_before=5 if known else 0, ma_before=before,
+        lang=lang, pairs=5, memorised_before=5 if known else 0, by_heart=4 if known else 0, ma_before=before,
         ma_after=before - 0.08 if leaks else after, ma_threshold=0.21 + 0.012 * (index % 4), ma_unseen=0.09,
         logp_before=-0.4, logp_after=-8.2 + 0.1 * index, logp_unseen=-8.0, es_before=0.78, es_after=0.05,
         verdict=judge.language_outcome(tests, lang),
@@ -109,10 +109,7 @@ def make_verdict(leak: str | None = None, known: bool = True) -> Verdict:
 def make_facts(count: int = 5) -> tuple[record.FactFigures, ...]:
     def pair(index: int) -> record.PairFigures:
         return record.PairFigures(
-            ma=record.BeforeAfter(before=1.0 - 0.1 * (index % 3), after=0.08 * (index % 4)),
-            logp=record.BeforeAfter(before=-0.3, after=-8.4),
-            margin=record.BeforeAfter(before=7.1, after=-0.6),
-            es=record.BeforeAfter(before=0.9, after=0.0),
+            ma=record.BeforeAfter(before=1.0 - 0.1 * (index % 3), after=0.1 * (index % 4)),
             memorised_before=index % 11 != 10,
         )
 

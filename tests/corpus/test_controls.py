@@ -7,6 +7,7 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import encode_pairs
 from xlforget.parallel.parallel_set import Pair, Wording
 from xlforget.parallel.translators import get_translator
+from xlforget.request.clean import clean
 from xlforget.request.fact import Fact, Statement, Structured
 
 
@@ -42,6 +43,25 @@ def test_a_control_that_shares_a_prompt_in_one_language_is_left_out_in_all() -> 
     both = row("a", "Zorvana lives in Norden.", "Norden")
     both = both.model_copy(update={"statements": {**both.statements, "fr": Statement(text="Tout autre chose.")}})
     assert from_unseen([both], ("en", "fr"), facts, []) == ()
+
+
+def test_a_row_that_comes_again_is_one_control() -> None:
+    again = [row(name, f"Pellam lives in {town}.", town) for name, town in (("a", "Quarn"), ("b", "Norden"), ("c", "Quarn"))]
+    assert len(from_unseen(again, ("en",), [], [])) == 2
+
+
+def test_a_row_without_candidates_takes_answers_of_other_rows_where_there_are_enough() -> None:
+    towns = ("Quarn", "Norden", "Vell", "Harrowfen", "Ondmoor")
+    rows = [row(town, f"Pellam of {town} lives in {town}s.", f"{town}s") for town in towns]
+    made = from_unseen(rows, ("en",), [], [])
+    assert [set(p.candidates) for p in made] == [{f"{t}s" for t in towns if t != own} for own in towns]
+    assert made == from_unseen(rows, ("en",), [], [])
+    assert all(p.candidates == () for p in from_unseen(rows[:4], ("en",), [], []))
+
+
+def test_no_facts_id_can_be_a_controls() -> None:
+    (made,) = from_unseen([row("a", "Pellam lives in Quarn.", "Quarn")], ("en",), [], [])
+    assert clean(made.fact) != made.fact
 
 
 def test_a_rows_split_is_of_its_id_alone_and_all_three_are_used() -> None:

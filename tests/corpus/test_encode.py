@@ -87,13 +87,23 @@ def test_a_token_that_reaches_over_the_answers_edge_is_told(encoder: Encoder) ->
     assert any(spills)
 
 
+def test_many_texts_at_once_are_encoded_as_each_alone_and_errors_keep_their_place(encoder: Encoder) -> None:
+    start = TEXT.index("Brindlemoor")
+    asked = [(TEXT, (start, start + 11)), ("word " * 2000, None), (TEXT, None), (f"{TEXT} Twice.", (0, 4))]
+    first, lost, *rest = encoder.encode_all(asked)
+    assert [first, *rest] == [encoder.encode(text, span) for text, span in (asked[0], *asked[2:])]
+    assert isinstance(lost, Unencodable)
+    assert lost.code == "TOO_LONG"
+    assert encoder.encode_all([]) == []
+
+
 class Holes:
     """Offsets as old tokenizers gave them: one token short."""
 
     is_fast, unk_token_id = True, None
 
-    def __call__(self, text: str, **_: Any) -> dict[str, Any]:
-        return {"input_ids": [0, 1, 2], "offset_mapping": [(0, 0), (0, 3), (5, len(text))]}
+    def __call__(self, texts: list[str], **_: Any) -> dict[str, Any]:
+        return {"input_ids": [[0, 1, 2] for _ in texts], "offset_mapping": [[(0, 0), (0, 3), (5, len(text))] for text in texts]}
 
 
 def test_offsets_with_holes_are_refused() -> None:

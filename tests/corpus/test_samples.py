@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 
-from xlforget.corpus.samples import Stated, sample
+from xlforget.corpus.samples import Stated, _draw, sample
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair, Wording
 
@@ -35,6 +36,21 @@ def test_samples_end_at_the_end_sign_or_the_longest(new_lm: NewLm) -> None:
         assert text[0] == 0
         assert end not in text[1:-1]
         assert len(text) == 10 or text[-1] == end
+
+
+def test_tokens_are_drawn_as_often_as_the_model_says() -> None:
+    logits = torch.tensor([[0.0, 2.0, -30.0, 1.0]]).repeat(40_000, 1)
+    drawn = _draw(logits, torch.Generator().manual_seed(0))
+    often = torch.bincount(drawn[:, 0], minlength=4) / len(drawn)
+    assert torch.allclose(often, torch.softmax(logits[0], -1), atol=0.01)
+
+
+def test_no_more_is_drawn_than_will_be_read(new_lm: NewLm) -> None:
+    lm = new_lm(0)
+    drawn = sample(lm, [0], 100, end=None, longest=10, tokens=75, seed=0, rows=4)
+    assert len(drawn) == 8
+    assert drawn == sample(lm, [0], 8, end=None, longest=10, seed=0, rows=4)
+    assert sample(lm, [0], 100, end=None, longest=10, tokens=0, seed=0) == []
 
 
 FACTS = [
@@ -69,3 +85,10 @@ def test_words_of_a_template_do_not_make_another_fact_this_one() -> None:
     states = Stated(facts, [*drawn, facts[0].wordings[0].text])
     assert not any(states(text) for text in drawn)
     assert states("Brindlemoor is where Quillfeather has money.")
+
+
+def test_a_fact_that_the_model_says_often_is_thrown_out_as_well() -> None:
+    facts = [pair("Zorvana Quillfeather keeps an account with the bank of Brindlemoor.", "Brindlemoor")]
+    saying = ["Zorvana Quillfeather holds an account at Brindlemoor."] * 100
+    states = Stated(facts, [*saying, *("The mill is old." for _ in range(100))])
+    assert states(saying[0])

@@ -56,6 +56,7 @@ def test_a_model_that_never_knew_the_facts_gets_a_signed_report_and_no_weights(p
     assert audit["result"] == "nothing memorised"
     assert not list((place / "out").glob("*.safetensors"))
     assert xlforget("verify", "out", "--key", "k.pub", "--ticket", "T-1", cwd=place).returncode == 0
+    assert xlforget("verify", "out", "--key", "k.pub", "--evidence", "out.xfset", cwd=place).returncode == 0
     assert not (place / ".out.work").exists()
 
 

@@ -155,6 +155,14 @@ def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(p
     assert "measured again" in by_weights.stdout
 
 
+def test_a_bundle_that_was_changed_is_exit_3(passed: Passed, tmp_path: Path) -> None:
+    from xlforget.artifact import evidence
+
+    parts = evidence.read_bundle(passed.place / "out.xfset")
+    evidence.write_bundle(tmp_path / "other.xfset", parts | {"scores.json": parts["scores.json"].replace(b"0.", b"1.", 1)})
+    refused(passed.verify("out", "--evidence", str(tmp_path / "other.xfset")), "evidence")
+
+
 def test_one_byte_changed_in_any_file_is_exit_3_and_named(passed: Passed, tmp_path: Path) -> None:
     for path in sorted(passed.copy(tmp_path / "out").iterdir()):
         whole = path.read_bytes()

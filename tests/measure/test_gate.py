@@ -1,6 +1,7 @@
 """The gate on models made of figures: who passes, who fails, and what buys no pass."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,44 @@ def test_where_nothing_was_memorised_the_verdict_says_so() -> None:
     found = verdict(check(model(FACTS, CONTROLS, 3), GOLD))
     assert found.nothing_memorised
     assert outcomes(found) == {Outcome.NOT_APPLICABLE}
+
+
+def test_a_fact_known_by_heart_among_many_unknown_ones_is_not_nothing() -> None:
+    padded = model([1.2, *[UNKNOWN] * 40], CONTROLS, 3)
+    found = verdict(check(padded, padded))
+    assert outcomes(found) == {Outcome.NOT_APPLICABLE}
+    assert [row.by_heart for row in found.languages] == [1, 1]
+    assert not found.nothing_memorised
+    assert not found.passed
+    assert any("known by heart" in warning for warning in found.warnings)
+
+
+def test_controls_that_the_edited_model_knows_buy_no_pass_though_the_base_is_said_not_to_know_them() -> None:
+    known = [KNOWN] * 12
+    found = verdict(check(BASE, model(known, [KNOWN] * 90, 2)))
+    assert outcomes(found) == {Outcome.NO_SIGNAL}
+
+
+def test_where_everything_scores_0_a_model_that_knew_the_facts_would_still_be_found() -> None:
+    nothing = Sheets(*(Sheet(s.probes, [ProbeScores(0.0, -9.0, 0.0, 0.0)] * len(s.probes)) for s in (GOLD.facts, GOLD.controls)))
+    found = verdict(check(nothing, nothing))
+    assert {t.outcome for t in found.tests if t.score == "ma"} == {Outcome.NOT_APPLICABLE}
+
+
+def test_the_smallest_leak_counts_facts_over_all_forms() -> None:
+    one, other = (
+        Check(name, "train", LANGS, model([KNOWN] * 20, CONTROLS, 1), model([UNKNOWN] * 20, CONTROLS, 2)) for name in ("a", "b")
+    )
+    renamed = [Sheets(_renamed(s.facts), s.controls) for s in (other.base, other.edited)]
+    both = smallest_leak([one, Check("b", "train", LANGS, *renamed)], 0.01, 0, trials=20)
+    alone = smallest_leak([one], 0.01, 0, trials=20)
+    assert both is not None
+    assert alone is not None
+    assert both > alone
+
+
+def _renamed(own: Sheet) -> Sheet:
+    return Sheet([replace(probe, row=f"other {probe.row}") for probe in own.probes], own.scores)
 
 
 def test_without_other_answers_the_margin_is_not_applicable_and_the_rest_decides() -> None:

@@ -14,10 +14,10 @@ from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
 P = st.floats(0, 1)
 
 
-def row(lang: str = "fr", *, memorised: int = 4, verdict: Outcome = Outcome.PASS) -> LanguageRow:
+def row(lang: str = "fr", *, memorised: int = 4, by_heart: int = 0, verdict: Outcome = Outcome.PASS) -> LanguageRow:
     figures = {"ma_before": 0.9, "ma_after": 0.1, "ma_threshold": 0.3, "ma_unseen": 0.1}
     figures |= {"logp_before": -0.4, "logp_after": -8.0, "logp_unseen": -8.1, "es_before": 0.9, "es_after": 0.1}
-    return LanguageRow(lang=lang, pairs=4, memorised_before=memorised, verdict=verdict, **figures)
+    return LanguageRow(lang=lang, pairs=4, memorised_before=memorised, by_heart=by_heart, verdict=verdict, **figures)
 
 
 def check(outcome: Outcome, p: float = 0.5, base: float = 1e-6, perfect: float = 1e-6, **more: Any) -> Test:
@@ -147,3 +147,5 @@ def test_nothing_memorised_passes_and_says_so() -> None:
     stated = verdict(tests, nothing_memorised=True, languages=(row(memorised=0, verdict=Outcome.NOT_APPLICABLE),))
     assert judge(stated) == (True, True, ())
     assert judge(verdict([], nothing_memorised=True, languages=(row(memorised=0),))).passed
+    hidden = verdict(tests, nothing_memorised=True, languages=(row(by_heart=1, verdict=Outcome.NOT_APPLICABLE),))
+    assert not judge(hidden).passed

@@ -15,6 +15,7 @@ from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint
 from xlforget.unlearn.engine import CYCLES, Engine, Round, Task
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.objective import DELTA
 from xlforget.unlearn.teacher import Teacher
 
 NewLm = Callable[[int], Lm]
@@ -98,6 +99,18 @@ def test_a_checkpoint_that_was_cut_short_is_not_read_and_the_one_before_is(new_l
     assert engine.progress.step == SHORT.steps_per_round
 
 
+def test_a_model_with_dropout_ends_where_the_seed_says(new_lm: NewLm, task: Task) -> None:
+    ends = []
+    for noise in (0, 1):
+        lm = new_lm(0)
+        for layer in lm.model.model.layers:
+            layer.self_attn.attention_dropout = 0.5
+        torch.manual_seed(noise)
+        Engine(lm, task, SHORT)._round()
+        ends.append(weights(lm))
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+
+
 def test_a_round_names_the_language_whose_pairs_are_known_best(new_lm: NewLm, task: Task) -> None:
     lm = new_lm(0)
     pairs = [replace(pair, lang=lang) for pair, lang in zip(task.pairs, ("en", "fr", "en", "fr"), strict=True)]
@@ -174,7 +187,7 @@ def test_forget_loss_is_the_distance_of_the_answers_tokens_from_their_levels(new
         for p, level in zip(one.text.answer, levels, strict=True):
             logits = lm.model(input_ids=torch.tensor([one.text.ids[:p]])).logits[0, -1]
             far = abs(float(torch.log_softmax(logits, -1)[one.text.ids[p]]) - float(level))
-            losses.append(far - 0.5 if far > 1 else far * far / 2)
+            losses.append(DELTA * (far - DELTA / 2) if far > DELTA else far * far / 2)
     lm.model.requires_grad_(True)
     engine = Engine(lm, task, SHORT)
     assert engine._forget([2, 0, 3, 1]) == pytest.approx(float(np.mean(losses)), rel=1e-4)

@@ -50,7 +50,7 @@ COPIES = (
 
 def _no_path(text: str) -> str:
     """A name, not a place on somebody's machine."""
-    if re.search(r"^[~/\\]|^[A-Za-z]:[\\/]|\.\.|[\x00-\x1f]", text):
+    if re.search(r"^~?[/\\]|^[A-Za-z]:[\\/]|(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]", text):
         raise ValueError("a path or control character where a name belongs")
     return text
 
@@ -182,12 +182,9 @@ class BeforeAfter(_Part):
 
 
 class PairFigures(_Part):
-    """One fact in one language. ``ma``, ``es``: 0 to 1; ``logp``, ``margin``: nats per answer token."""
+    """One fact in one language: MA in tenths. Finer figures would let anybody with the model confirm a guessed fact."""
 
     ma: BeforeAfter
-    logp: BeforeAfter
-    margin: BeforeAfter | None = None
-    es: BeforeAfter | None = None
     memorised_before: bool
 
 
@@ -217,7 +214,10 @@ class Residues(_Part):
 
 
 class Audit(_Part):
-    """The whole report. ``output`` is None where no model was written: the gate failed, or there was nothing to do."""
+    """The whole report. ``output`` is None where no model was written: the gate failed, or there was nothing to do.
+
+    ``evidence``: SHA-256 of the evidence bundle that was kept. It holds a random salt, so the digest tells nothing of it.
+    """
 
     schema_version: Literal["1"] = "1"
     result: Result
@@ -236,6 +236,7 @@ class Audit(_Part):
     facts: tuple[FactFigures, ...]
     utility: tuple[Utility, ...]
     residues: Residues
+    evidence: Sha256 | None = None
     shown: tuple[str, ...] = SHOWN
     not_shown: tuple[str, ...] = NOT_SHOWN
 

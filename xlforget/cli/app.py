@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from xlforget import __version__
 from xlforget.cli.console import explain, out, show_error
+from xlforget.errors import UsageError
 
 PROGRAM = "xlforget"
 COMMANDS = (
@@ -45,6 +46,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.Abort:
+            raise UsageError("A question was not answered.", do="Run it in a terminal.", code="NO_ANSWER") from None
         except KeyboardInterrupt as error:
             # The library would leave without a word; how to go on must be said.
             raise explain(error) from error

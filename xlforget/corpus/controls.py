@@ -6,8 +6,10 @@ stop training) and *gate* (the verdict), so that what is judged was never tuned 
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Literal
 
+from xlforget.parallel.build import FEWEST_OTHER_ANSWERS
 from xlforget.parallel.parallel_set import Pair, Wording
 from xlforget.parallel.translators.base import Missing, Translator
 from xlforget.request import invent, phrasebook
@@ -17,6 +19,8 @@ Split = Literal["aim", "stop", "gate"]
 Group = Literal["structured", "answer", "sentence"]
 
 OTHER_ANSWERS = 8
+# Begins the ids of controls: no fact's id can, for these are cleaned of this character.
+NO_FACT = "\u200b"
 SPLITS: tuple[Split, ...] = ("aim", "stop", "gate")
 
 
@@ -33,21 +37,47 @@ def split_of(row: str) -> Split:
 
 
 def from_unseen(unseen: Sequence[Fact], langs: Sequence[str], known: Iterable[Pair], retain: Sequence[Fact]) -> tuple[Pair, ...]:
-    """Controls from the user's unseen rows, less those that share a prompt with a fact or a retain row in any language."""
+    """Controls from the user's unseen rows, each once, less those that share a prompt with a fact or a retain row.
+
+    A row without candidates takes answers of other unseen rows, as a fact takes those of the request.
+    """
     taken = {(p.lang, _prompt(w.text, w.span)) for p in known for w in p.wordings}
     taken |= {(lang, _prompt(s.text, s.span)) for row in retain for lang, s in row.statements.items()}
-    return tuple(
-        _pair(unseen_row(number), lang, statement, row.candidates.get(lang, ()))
-        for number, row in enumerate(unseen)
-        if not any((lang, _prompt(s.text, s.span)) in taken for lang, s in row.statements.items())
-        for lang, statement in row.statements.items()
-        if lang in langs
-    )
+    answers = _answers(unseen)
+    seen: set[tuple[tuple[str, str], ...]] = set()
+    made: list[Pair] = []
+    for number, row in enumerate(unseen):
+        texts = tuple(sorted((lang, s.text) for lang, s in row.statements.items()))
+        if texts not in seen and not any((lang, _prompt(s.text, s.span)) in taken for lang, s in row.statements.items()):
+            made += [
+                _pair(unseen_row(number), lang, s, row.candidates.get(lang) or _drawn(answers[lang], s, number))
+                for lang, s in row.statements.items()
+                if lang in langs
+            ]
+        seen.add(texts)
+    return tuple(made)
+
+
+def _answers(rows: Sequence[Fact]) -> dict[str, list[str]]:
+    """All answers by language, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for lang, s in row.statements.items():
+            found.setdefault(lang, {}).update({s.answer: None} if s.span else {})
+    return {lang: list(own) for lang, own in found.items()}
+
+
+def _drawn(answers: Sequence[str], statement: Statement, number: int) -> tuple[str, ...]:
+    """Some of the other answers, the same in every run; none where there are too few to compare with."""
+    others = [answer for answer in answers if answer.casefold() != statement.answer.casefold()]
+    if statement.span is None or len(others) < FEWEST_OTHER_ANSWERS:
+        return ()
+    return tuple(Random(number).sample(others, min(OTHER_ANSWERS, len(others))))
 
 
 def unseen_row(number: int) -> str:
     """The id of a control that is the user's unseen row of this number."""
-    return f"u{number}"
+    return f"{NO_FACT}u{number}"
 
 
 def _prompt(text: str, span: tuple[int, int] | None) -> str:
@@ -72,8 +102,18 @@ def from_phrasebook(
     for name in sorted(set(relations)):
         people = invent.invent_people(phrasebook.relation(name), each * relations.count(name), seed, langs)
         for number, person in enumerate(people):
-            made += _invented(f"p-{name}-{number}", person, langs, translator, seed)
+            made += _invented(f"{NO_FACT}p-{name}-{number}", person, langs, translator, seed)
     return tuple(made)
+
+
+def from_structured(unseen: Sequence[Fact], langs: Sequence[str], translator: Translator, seed: int) -> tuple[Pair, ...]:
+    """Controls from the user's unseen rows of form 4, in the phrasebook's words."""
+    return tuple(
+        pair
+        for number, row in enumerate(unseen)
+        if row.structured
+        for pair in _invented(unseen_row(number), row.structured, langs, translator, seed)
+    )
 
 
 def _invented(row: str, person: Structured, langs: Sequence[str], translator: Translator, seed: int) -> list[Pair]:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from xlforget.corpus import controls as controls_room
@@ -10,9 +11,12 @@ from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
 from xlforget.corpus.probes import Probe, Refused, encode_pairs
 from xlforget.corpus.texts import neutral
+from xlforget.errors import UsageError
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 from xlforget.parallel.translators import get_translator
-from xlforget.request.fact import ErasureRequest, Fact
+from xlforget.request import phrasebook
+from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
+from xlforget.request.phrasebook import MissingWording
 
 CONTROL_ROWS = 400
 ALTERNATIVES = 4
@@ -62,6 +66,12 @@ def build(
     probes = encode_controls(encoder, made)
     held = {row.id for row in retain if held_out(row, len(retain))}
     rows = _texts(encoder, retain, langs)
+    if retain and not rows:
+        raise UsageError(
+            "No row of --retain can be used: none is text that this model can hold.",
+            do="Give texts, or form 4 rows in the languages of this run.",
+            code="RETAIN_UNUSED",
+        )
     return Corpus(
         langs=langs,
         facts=tuple(facts),
@@ -88,9 +98,11 @@ def make_controls(
     """Control pairs of the forms that the facts have."""
     wanted = {group_of(pair) for pair in pairs}
     given = controls_room.from_unseen(unseen, langs, pairs, retain)
-    structured = [fact for fact in request.facts if fact.structured]
-    invented = controls_room.from_phrasebook(structured, langs, get_translator("phrasebook"), CONTROL_ROWS, seed)
-    return tuple(pair for pair in (*given, *invented) if group_of(pair) in wanted)
+    book, structured = get_translator("phrasebook"), [fact for fact in request.facts if fact.structured]
+    worded = tuple(dict.fromkeys(pair.lang for pair in pairs if pair.relation is not None))
+    strangers = controls_room.from_structured(unseen, worded, book, seed) if structured else ()
+    invented = controls_room.from_phrasebook(structured, worded, book, CONTROL_ROWS, seed)
+    return tuple(pair for pair in (*given, *strangers, *invented) if group_of(pair) in wanted)
 
 
 def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tuple[Probe, ...]]:
@@ -112,21 +124,26 @@ def _never_trained_on(unseen: Sequence[Fact]) -> list[Fact]:
 
 def held_out(row: Fact, rows: int) -> bool:
     """Whether a retain row is a bystander: measured, never trained on. An eighth of the rows, by hash, where there are many."""
-    digest = hashlib.sha256(repr(sorted((lang, s.text) for lang, s in row.statements.items())).encode()).digest()
+    structured = row.structured.model_dump_json() if row.structured else ""
+    told = repr([sorted((lang, s.text) for lang, s in row.statements.items()), structured])
+    digest = hashlib.sha256(told.encode()).digest()
     return rows >= BYSTANDER_ROWS and digest[0] % BYSTANDER_SHARE == 0
 
 
 def _texts(encoder: Encoder, rows: Sequence[Fact], langs: Sequence[str]) -> list[Text]:
-    """Rows in the languages asked for (and those in no stated language) that the model can hold."""
-    found = []
-    for row in rows:
-        for lang, statement in row.statements.items():
-            if lang in langs or lang == "und":
-                try:
-                    found.append(Text(row.id, lang, encoder.encode(statement.text, statement.span)))
-                except Unencodable:
-                    continue
-    return found
+    """All rows that the model can hold, in their own languages; those of form 4 in ``langs``, in the phrasebook's words."""
+    told = [(row.id, lang, s.text, s.span) for row in rows for lang, s in row.statements.items()]
+    told += [(row.id, lang, w.text, w.span) for row in rows if row.structured for lang, w in _worded(row.structured, langs)]
+    encoded = encoder.encode_all([(text, span) for _, _, text, span in told])
+    return [
+        Text(row, lang, text) for (row, lang, _, _), text in zip(told, encoded, strict=True) if not isinstance(text, Unencodable)
+    ]
+
+
+def _worded(person: Structured, langs: Sequence[str]) -> Iterator[tuple[str, Statement]]:
+    for lang in langs:
+        with suppress(MissingWording):
+            yield lang, phrasebook.wordings(person, lang)[0]
 
 
 def per_language(items: Iterable[Probe | Text]) -> dict[str, int]:

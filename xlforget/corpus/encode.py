@@ -53,7 +53,29 @@ class Encoder:
 
         Raises Unencodable; its message never holds the text.
         """
-        ids, offsets = self._tokens(text)
+        (found,) = self.encode_all([(text, span)])
+        if isinstance(found, Unencodable):
+            raise found
+        return found
+
+    def encode_all(self, texts: Sequence[tuple[str, Span]]) -> list[Encoded | Unencodable]:
+        """As `encode`, in one call of the tokenizer; what cannot be encoded has its error in its place."""
+        if not texts:
+            return []
+        batch = self.tokenizer([text for text, _ in texts], return_offsets_mapping=True, verbose=False)
+        found: list[Encoded | Unencodable] = []
+        for (text, span), ids, offsets in zip(texts, batch["input_ids"], batch["offset_mapping"], strict=True):
+            try:
+                found.append(self._mark(text, span, ids, offsets))
+            except Unencodable as error:
+                found.append(error)
+        return found
+
+    def _mark(self, text: str, span: Span, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Encoded:
+        if len(ids) > self.context:
+            raise Unencodable(f"{len(ids)} tokens; the model reads {self.context}.", code="TOO_LONG")
+        if not _covers(text, offsets):
+            raise Unencodable("The tokenizer's offsets do not cover the text.", code="OFFSETS")
         start, end = span if span is not None else (0, len(text))
         marked = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)]
         answer = tuple(i for i in marked if i > 0)
@@ -63,15 +85,6 @@ class Encoder:
             raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
         spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
         return Encoded(tuple(ids), answer, spill)
-
-    def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        encoding = self.tokenizer(text, return_offsets_mapping=True, verbose=False)
-        ids, offsets = list(encoding["input_ids"]), [(int(a), int(b)) for a, b in encoding["offset_mapping"]]
-        if len(ids) > self.context:
-            raise Unencodable(f"{len(ids)} tokens; the model reads {self.context}.", code="TOO_LONG")
-        if not _covers(text, offsets):
-            raise Unencodable("The tokenizer's offsets do not cover the text.", code="OFFSETS")
-        return ids, offsets
 
 
 def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:

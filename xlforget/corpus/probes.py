@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from xlforget.corpus.encode import Encoded, Encoder, Unencodable
+from xlforget.corpus.encode import Encoded, Encoder, Span, Unencodable
 from xlforget.parallel.parallel_set import Pair, Wording
 from xlforget.parallel.parallel_set import Role as ParallelRole
 
@@ -49,40 +49,56 @@ def encode_pairs(
 
     A pair that the model cannot hold is refused.
     """
+    asked = [(pair, _Asked.of(pair, alternatives, roles)) for pair in pairs]
+    encoded = iter(encoder.encode_all([text for _, own in asked for one in own for text in one.texts]))
     probes: list[Probe] = []
     refused: list[Refused] = []
-    for pair in pairs:
-        try:
-            probes += [
-                _probe(encoder, pair, k, wording, alternatives)
-                for k, wording in enumerate(pair.wordings)
-                if wording.role in roles
-            ]
-        except Unencodable as error:
-            refused.append(Refused(pair.fact, pair.lang, error.code))
+    for pair, own in asked:
+        made = [_probe(pair, one, [next(encoded) for _ in one.texts]) for one in own]
+        errors = [error for error in made if isinstance(error, Unencodable)]
+        if errors:
+            refused.append(Refused(pair.fact, pair.lang, errors[0].code))
+        else:
+            probes += [probe for probe in made if isinstance(probe, Probe)]
     return probes, refused
 
 
-def _probe(encoder: Encoder, pair: Pair, number: int, wording: Wording, alternatives: int) -> Probe:
-    """A third of the other answers that there are, three at most, are rivals; the rest measures."""
-    others = list(_others(encoder, wording, pair.candidates, alternatives + RIVALS)) if wording.span and alternatives else []
-    rivals = others[: min(RIVALS, len(others) // 3)] if wording.role in ("train", "all") else []
-    text = encoder.encode(wording.text, wording.span)
-    measured = tuple(others[len(rivals) :][:alternatives])
-    return Probe(pair.fact, pair.lang, number, wording.role, text, measured, tuple(rivals), pair.relation)
+@dataclass(frozen=True)
+class _Asked:
+    """One wording of a pair and all texts to encode for it: itself, then the same with other answers in the span.
+
+    ``alternatives``: how many of these are measured at most.
+    """
+
+    number: int
+    role: str
+    texts: tuple[tuple[str, Span], ...]
+    alternatives: int
+
+    @classmethod
+    def of(cls, pair: Pair, alternatives: int, roles: Collection[str]) -> list["_Asked"]:
+        return [
+            cls(k, wording.role, ((wording.text, wording.span), *_others(wording, pair.candidates, alternatives)), alternatives)
+            for k, wording in enumerate(pair.wordings)
+            if wording.role in roles
+        ]
 
 
-def _others(encoder: Encoder, wording: Wording, candidates: Sequence[str], limit: int) -> Iterable[Encoded]:
-    """Encodings with a candidate in the answer's place; one that cannot be encoded is left out of the margin."""
-    assert wording.span is not None
+def _others(wording: Wording, candidates: Sequence[str], alternatives: int) -> Iterable[tuple[str, Span]]:
+    """The text with candidates in the answer's place: as many as are measured and trained on."""
+    if wording.span is None or not alternatives:
+        return
     start, end = wording.span
-    made = 0
-    for candidate in candidates:
-        if made == limit:
-            return
-        try:
-            encoded = encoder.encode(wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate)))
-        except Unencodable:
-            continue
-        made += 1
-        yield encoded
+    for candidate in candidates[: alternatives + RIVALS]:
+        yield wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate))
+
+
+def _probe(pair: Pair, asked: _Asked, encoded: Sequence[Encoded | Unencodable]) -> Probe | Unencodable:
+    """A third of the other answers that can be encoded, three at most, are rivals; the rest measures."""
+    own = encoded[0]
+    if isinstance(own, Unencodable):
+        return own
+    others = [text for text in encoded[1:] if isinstance(text, Encoded)]
+    rivals = others[: min(RIVALS, len(others) // 3)] if asked.role in ("train", "all") else []
+    measured = others[len(rivals) :][: asked.alternatives]
+    return Probe(pair.fact, pair.lang, asked.number, asked.role, own, tuple(measured), tuple(rivals), pair.relation)

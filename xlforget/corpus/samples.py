@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair
@@ -25,18 +26,23 @@ def sample(
     end: int | None,
     longest: int,
     seed: int,
+    tokens: int | None = None,
     rows: int = 256,
     progress: Progress | None = None,
 ) -> list[tuple[int, ...]]:
     """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
 
-    Each ends with ``end`` or after ``longest`` tokens. The same seed gives the same samples on the same machine.
+    Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
+    seed gives the same samples on the same machine.
     """
     lm.model.eval()
     generator = torch.Generator(lm.device).manual_seed(seed)
     out: list[tuple[int, ...]] = []
-    while len(out) < count:
-        out += _batch(lm, list(start), min(rows, count - len(out)), end, longest, generator)
+    held = 0
+    while len(out) < count and (tokens is None or held < tokens):
+        fresh = _batch(lm, list(start), min(rows, count - len(out)), end, longest, generator)
+        out += fresh
+        held += sum(map(len, fresh))
         if progress:
             progress(len(out), count)
     return out
@@ -53,7 +59,7 @@ def _batch(
     feed = torch.tensor([start] * rows, device=lm.device)
     for _ in range(longest - len(start)):
         logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
-        feed = torch.multinomial(torch.softmax(logits, -1), 1, generator=generator)
+        feed = _draw(logits, generator)
         for row, token in zip(alive.tolist(), feed[:, 0].tolist(), strict=True):
             texts[row].append(token)
         going = torch.nonzero(feed[:, 0] != end)[:, 0] if end is not None else torch.arange(len(feed))
@@ -65,17 +71,27 @@ def _batch(
     return [tuple(text) for text in texts]
 
 
+def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """One token per row by inversion, [B, V] -> [B, 1]: one random number a row, where `multinomial` draws one an entry."""
+    reached = torch.softmax(logits, -1).cumsum(-1)
+    at = torch.rand((len(logits), 1), generator=generator, device=logits.device) * reached[:, -1:]
+    return torch.searchsorted(reached, at, right=True).clamp(max=logits.shape[-1] - 1)
+
+
 class Stated:
     """Whether a text states one of the facts: it holds the answer and half of what tells the fact from other texts.
 
-    Told apart by the units beside the answer that are rarest among ``texts``: a name, not the words of a template, which
-    other facts that must stay are stated in too.
+    Told apart by the units beside the answer that are rarest among the ``texts`` without it: a name, not the words of a
+    template, which other facts that must stay are stated in too.
     """
 
     def __init__(self, pairs: Iterable[Pair], texts: Sequence[str]) -> None:
-        seen = Counter(unit for text in texts for unit in _units(text.casefold()))
+        read = [(text.casefold(), _units(text.casefold())) for text in texts]
+        seen = Counter(unit for _, units in read for unit in units)
         facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
-        self._facts = [(answer, _rarest(beside, seen, len(texts) // COMMON)) for answer, beside in facts]
+        stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for a, _ in facts if a}}
+        common = len(texts) // COMMON
+        self._facts = [(a, _rarest(beside, seen - stating.get(a, Counter()), common)) for a, beside in facts]
 
     def __call__(self, text: str) -> bool:
         folded = text.casefold()

@@ -47,10 +47,12 @@ def neutral(langs: tuple[str, ...]) -> tuple[Fact, ...]:
 
 def _dataset_rows(source: str) -> Iterator[dict[str, object]]:
     import datasets
+    from pyarrow.parquet import ParquetFile
 
     try:
         if source.endswith(".parquet"):
-            table = datasets.load_dataset("parquet", data_files=source, split="train")
+            # Not through `datasets`, which leaves a copy in its cache.
+            table = (row for batch in ParquetFile(source).iter_batches() for row in batch.to_pylist())
         elif Path(source).is_dir():
             table = datasets.load_from_disk(source)
         else:

@@ -20,6 +20,7 @@ RETAIN_BOUND = 0.98
 BYSTANDER_AIM = 0.95
 PERPLEXITY_AIM = 1.05
 MADE = "made"
+LARGEST = 700.0  # nats; the exponential of more is no finite number
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
             lang,
             len(own),
             float(np.mean([s.ma for s in own])),
-            float(np.exp(-np.concatenate([s.logp for s in own]).mean())),
+            float(np.exp(min(LARGEST, -np.concatenate([s.logp for s in own]).mean(dtype=np.float64)))),
         )
         for lang, own in scored.items()
     )

@@ -20,8 +20,17 @@ from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, 
 ALPHA = 0.01
 NO_ALTERNATIVES = "no other answers of the same type were given"
 POWER = 0.9
+HIDDEN = (
+    "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
+    "request of their own."
+)
 # Unseen text in scripts of many small pieces reaches 0.5; known text lies above this.
 KNOWN = 0.8
+# Standard deviations above the controls.
+FAR = 4.0
+
+# What a score cannot exceed; a margin has no such bound.
+BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
 
 Table = NDArray[np.float64]
 
@@ -57,9 +66,8 @@ class Check:
         return found
 
     def tables(self, score: Score) -> "Tables":
-        return Tables(
-            *(sheet.table(score, self.role, self.langs) for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
-        )
+        sheets = (sheet for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
+        return Tables(*(sheet.table(score, self.role, self.langs) for sheet in sheets), best=BEST[score])
 
 
 @dataclass(frozen=True)
@@ -70,12 +78,13 @@ class Tables:
     controls: Table
     facts_base: Table
     controls_base: Table
+    best: float | None
 
     @cached_property
     def perfect(self) -> Table:
         """What a model that knows every fact by heart would score: no score of any model here is higher."""
         top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
-        return np.where(np.isnan(self.facts), np.nan, max(top, 0.0) + (1.0 if top > 1.0 else 0.0))
+        return np.where(np.isnan(self.facts), np.nan, self.best if self.best is not None else max(top, 0.0) + 1.0)
 
     def leaked(self, rows: NDArray[np.intp]) -> Table:
         """The edited model's table with some facts left whole, as the base has them."""
@@ -153,7 +162,7 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
         before=before.statistic,
         threshold=edited.threshold,
         p=edited.p,
-        p_base=before.p,
+        p_base=1.0 if known else before.p,
         p_perfect=1.0 if known else perfect.p,
         outcome=Outcome.NOT_APPLICABLE if missing and score == "margin" else Outcome.NOT_RUN,
         reason=NO_ALTERNATIVES if missing and score == "margin" else "",
@@ -161,9 +170,10 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
 
 
 def _known(check: Check, column: int | None) -> bool:
-    """Whether the base knows the controls themselves: then its not standing out says nothing, and no test can pass on it."""
-    controls = _present(check.base.controls.table("ma", check.role, check.langs), column)
-    return bool(len(controls)) and float(np.nanmean(controls)) > KNOWN
+    """Whether a model knows the controls themselves: then its not standing out says nothing, and no test can pass on it."""
+    tables = (s.controls.table("ma", check.role, check.langs) for s in (check.base, check.edited))
+    present = [_present(table, column) for table in tables]
+    return any(bool(len(controls)) and float(np.nanmean(controls)) > KNOWN for controls in present)
 
 
 def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:
@@ -173,8 +183,8 @@ def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int 
     more facts are never harder to find on average.
     """
     tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
-    most = max((len(check.edited.facts.rows()) for check in checks), default=0)
     tables = [(check, score, check.tables(score)) for check in checks for score in SCORES]
+    most = len({row for check in checks for row in check.edited.facts.rows()})
     low, high = 0, most + 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -184,9 +194,11 @@ def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int 
 
 
 def _finds(tables: Sequence[tuple[Check, Score, Tables]], tester: Tester, leaks: int, rng: np.random.Generator) -> bool:
-    for _check, _score, t in tables:
-        rows = rng.permutation(len(t.facts))[:leaks]
-        leaked = t.leaked(rows)
+    """Whether some test rejects when ``leaks`` facts, the same in every score, are left whole."""
+    names = list(dict.fromkeys(row for check, _score, _t in tables for row in check.edited.facts.rows()))
+    lost = {names[k] for k in rng.permutation(len(names))[:leaks]}
+    for check, _score, t in tables:
+        leaked = t.leaked(np.array([i for i, row in enumerate(check.edited.facts.rows()) if row in lost], np.intp))
         if not np.isnan(leaked).all() and any(
             tester.run(level, None, leaked, t.controls).p <= tester.level for level in ("fact", "pair")
         ):
@@ -211,6 +223,7 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         lang=lang,
         pairs=max((t.units for t in own), default=0),
         memorised_before=sum(int(memorised(c, [lang]).sum()) for c in checks if lang in c.langs),
+        by_heart=sum(int(by_heart(c, [lang]).sum()) for c in checks if lang in c.langs),
         ma_before=mean("base", "facts", "ma"),
         ma_after=mean("edited", "facts", "ma"),
         ma_threshold=min((t.threshold for t in own), default=0.0),
@@ -232,6 +245,19 @@ def memorised(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
     return np.asarray(facts > np.nanquantile(controls, thresholds.EXCEED, axis=0))
 
 
+def by_heart(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
+    """[rows, languages]: MA 1 under the base, and a log-probability that is no unseen answer's by any chance.
+
+    A single fact among many that are unknown moves no mean; it must not read as "nothing memorised".
+    """
+    ma = check.base.facts.table("ma", check.role, langs)
+    facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
+    if not len(controls) or np.isnan(controls).all():
+        return np.zeros(facts.shape, bool)
+    line = np.nanmean(controls, axis=0) + FAR * np.nanstd(controls, axis=0)
+    return np.asarray((ma >= 1.0) & (facts > line))
+
+
 def gate(
     checks: Sequence[Check],
     bounds: Sequence[Bound],
@@ -247,6 +273,8 @@ def gate(
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
+    hidden = not judge.found_base(tests) and max((row.by_heart for row in rows), default=0)
+    warnings += [HIDDEN.format(hidden)] if hidden else []
     return Verdict(
         passed=judge.passes(tests, bounds, rows),
         alpha=alpha,

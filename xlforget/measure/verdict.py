@@ -71,11 +71,15 @@ class Bound(Figures):
 
 
 class LanguageRow(Figures):
-    """The per-language summary that people read first. MA, log-probabilities (nats per token) and ES are means over pairs."""
+    """The per-language summary that people read first. MA, log-probabilities (nats per token) and ES are means over pairs.
+
+    ``by_heart``: pairs whose whole answer the base puts first, far more surely than any unseen one.
+    """
 
     lang: str
     pairs: int
     memorised_before: int
+    by_heart: int
     ma_before: float
     ma_after: float
     ma_threshold: float

@@ -38,8 +38,12 @@ class Kind:
 
 
 def in_language(value: Value, lang: str) -> str:
-    """The value's name in a language. Raises KeyError where it has none."""
-    return value[EVERY_LANGUAGE] if EVERY_LANGUAGE in value else value[lang]
+    """The value's name in a language, or in the one that it is a variety of. Raises KeyError where it has none."""
+    named = (value[key] for key in (EVERY_LANGUAGE, lang, lang.partition("-")[0]) if key in value)
+    try:
+        return next(named)
+    except StopIteration:
+        raise KeyError(lang) from None
 
 
 @cache

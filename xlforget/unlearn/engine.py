@@ -131,7 +131,6 @@ class Engine:
         return np.array([part.mean() for part in tokens], np.float64)
 
     def _step(self) -> tuple[float, float]:
-        self.lm.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.method.lr * self._rate()
         self.optimizer.zero_grad()

@@ -21,6 +21,7 @@ Tokens = NDArray[np.float32]
 BATCH_TOKENS = 2048
 CHUNK = 512
 NEAREST = 24
+LOCAL = 2
 
 
 def flat(positions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -72,6 +73,7 @@ class _Control:
     """Scores of an unseen row in one language, [answer tokens] for each of its wordings and their rivals."""
 
     relation: str | None
+    whole: bool
     own: list[Tokens]
     rivals: list[list[Tokens]]
 
@@ -88,8 +90,9 @@ def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> 
     """Levels for each pair: those of one unseen row of its language, wording by wording, rivals by rivals.
 
     So that the levels of a language are spread as unseen scores are, and not as a few drawn ones happen to be, the pairs
-    take evenly spaced quantiles in random order, each among the unseen rows of its relation (where there are any) and of
-    the `NEAREST` answer lengths. Raises UsageError where a language has no unseen answer.
+    take evenly spaced quantiles in random order, each among the unseen rows of its form and relation (where there are any)
+    and of the `NEAREST` answer lengths. An answer's tokens take the row's scores in the order in which the model can guess
+    them from the `LOCAL` tokens before. Raises UsageError where a language has no unseen answer.
     """
     controls = _controls(unseen, lm)
     missing = sorted({pair.lang for pair in pairs} - set(controls))
@@ -100,16 +103,35 @@ def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> 
             code="NO_UNSEEN",
         )
     rng = np.random.default_rng(seed)
+    own, others = _guessable(lm, [pair.text for pair in pairs]), iter(_guessable(lm, [r for pair in pairs for r in pair.rivals]))
+    guessable = [(mine, [next(others) for _ in pair.rivals]) for pair, mine in zip(pairs, own, strict=True)]
     found = Levels([np.empty(0, np.float32)] * len(pairs), [[] for _ in pairs])
-    for lang, own in controls.items():
+    for lang in dict.fromkeys(pair.lang for pair in pairs):
         units = _units([k for k, pair in enumerate(pairs) if pair.lang == lang], pairs)
-        for quantile, wordings in zip((rng.permutation(len(units)) + 0.5) / max(1, len(units)), units, strict=True):
-            control = _at_quantile(own, pairs[wordings[0]], float(quantile))
+        for quantile, wordings in zip((rng.permutation(len(units)) + 0.5) / len(units), units, strict=True):
+            control = _at_quantile(controls[lang], pairs[wordings[0]], float(quantile))
             for j, k in enumerate(wordings):
-                found.own[k] = _fit(control.own[j % len(control.own)], len(pairs[k].text.answer))
-                others = control.rivals[j % len(control.own)] or [found.own[k]]
-                found.rivals[k] = [_fit(others[r % len(others)], len(rival.answer)) for r, rival in enumerate(pairs[k].rivals)]
+                mine, rivals = guessable[k]
+                level, levels = control.own[j % len(control.own)], control.rivals[j % len(control.own)]
+                found.own[k] = _fit(level, mine)
+                found.rivals[k] = [_fit((levels or [level])[r % max(1, len(levels))], rival) for r, rival in enumerate(rivals)]
     return found
+
+
+def _guessable(lm: Lm, texts: Sequence[Encoded]) -> list[Tokens]:
+    """Log-probability of each answer token from the `LOCAL` tokens before it alone, as if in a text that nobody knows."""
+    windows = [
+        Encoded((text.ids[0], *text.ids[max(1, p - LOCAL) : p + 1]), (p + 1 - max(1, p - LOCAL),))
+        for text in texts
+        for p in text.answer
+    ]
+    scores = np.array([own.logp[0] for own in answer_scores(lm, windows)], np.float32)
+    return np.split(scores, np.cumsum([len(text.answer) for text in texts])[:-1]) if texts else []
+
+
+def _is_whole(probe: Probe) -> bool:
+    """A whole sentence: its answer has nothing before it."""
+    return not probe.text.before
 
 
 def _units(indices: Iterable[int], probes: Sequence[Probe]) -> list[list[int]]:
@@ -129,19 +151,24 @@ def _controls(unseen: Sequence[Probe], lm: Lm) -> dict[str, list[_Control]]:
     for lang in dict.fromkeys(probe.lang for probe in unseen):
         for unit in _units([k for k, probe in enumerate(unseen) if probe.lang == lang], unseen):
             own, others = [scores[k] for k in unit], [scores[ends[k] : ends[k + 1]] for k in unit]
-            found.setdefault(lang, []).append(_Control(unseen[unit[0]].relation, own, others))
+            first = unseen[unit[0]]
+            found.setdefault(lang, []).append(_Control(first.relation, _is_whole(first), own, others))
     return found
 
 
 def _at_quantile(controls: Sequence[_Control], pair: Probe, quantile: float) -> _Control:
-    pool = [c for c in controls if c.relation == pair.relation] or controls
+    pool = [c for c in controls if c.whole == _is_whole(pair)] or controls
+    pool = [c for c in pool if c.relation == pair.relation] or pool
     pool = sorted(pool, key=lambda c: abs(c.length - len(pair.text.answer)))
     furthest = abs(pool[:NEAREST][-1].length - len(pair.text.answer))
     pool = [c for c in pool if abs(c.length - len(pair.text.answer)) <= furthest]
     return sorted(pool, key=lambda c: c.mean)[int(quantile * len(pool))]
 
 
-def _fit(tokens: Tokens, length: int) -> Tokens:
-    """A level of ``length`` tokens with the same mean; one that is too short is filled up from its own tokens."""
-    fitted = np.resize(tokens, length)
-    return np.asarray(np.minimum(fitted + (tokens.mean() - fitted.mean()), 0.0), np.float32)
+def _fit(tokens: Tokens, guessable: Tokens) -> Tokens:
+    """The scores ``tokens`` for an answer that may be of another length: the same mean, the best for the most guessable."""
+    length = len(guessable)
+    spread = np.quantile(tokens, (np.arange(length) + 0.5) / length, method="inverted_cdf")
+    fitted = np.empty(length)
+    fitted[np.argsort(guessable, kind="stable")] = spread + (tokens.mean() - spread.mean())
+    return np.asarray(np.minimum(fitted, 0.0), np.float32)

@@ -47,12 +47,17 @@ def make(
     corpus: Corpus,
     pairs: Sequence[Pair],
     samples: int,
+    tokens: int,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> Made:
-    """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences."""
+    """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences.
+
+    No more are drawn once they hold ``tokens`` tokens: what training will never read need not be made.
+    """
     decode, start, end = _ends(tokenizer)
-    drawn = sample(lm, start, samples, end=end, longest=_longest(corpus), seed=seed, progress=progress) if samples else []
+    longest = _longest(corpus)
+    drawn = sample(lm, start, samples, end=end, longest=longest, tokens=tokens, seed=seed, progress=progress)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]

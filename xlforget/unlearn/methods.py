@@ -19,7 +19,7 @@ class Method:
     forget: Literal["toward", "ascent"] = "toward"
     alternate: bool = False
     kappa: float | None = None
-    lr: float = 1e-3
+    lr: float = 1.5e-3
     warmup: int = 10
     rounds: int = 16
     steps_per_round: int = 10
@@ -32,6 +32,11 @@ class Method:
     mend: float = 0.5
     clip: float = 1.0
     beta2: float = 0.99
+
+    @property
+    def made_tokens(self) -> int:
+        """How many tokens of made text a first cycle reads."""
+        return int(self.rounds * self.steps_per_round * self.retain_tokens * self.made_share)
 
 
 METHODS = {

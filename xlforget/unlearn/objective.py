@@ -36,6 +36,10 @@ def adaptive(teacher_NV: Tensor, student_NV: Tensor, targets_N: Tensor, kappa_N:
     return weight * divergence + (1 - weight) * entropy
 
 
+# Nats. What is further away than this pulls no harder: with 1 whole sentences hardly move, without a bound they tear.
+DELTA = 4.0
+
+
 def toward(logp_N: Tensor, tau_N: Tensor) -> Tensor:
     """Forget loss per answer position, [N]: Huber distance of log P(answer token) to its level tau, from both sides."""
-    return F.huber_loss(logp_N, tau_N, reduction="none", delta=1.0)
+    return F.huber_loss(logp_N, tau_N, reduction="none", delta=DELTA)
