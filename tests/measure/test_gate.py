@@ -130,8 +130,8 @@ def test_the_smallest_leak_counts_facts_over_all_forms() -> None:
     one, other = (
         Check(name, "train", LANGS, model([KNOWN] * 20, CONTROLS, 1), model([UNKNOWN] * 20, CONTROLS, 2)) for name in ("a", "b")
     )
-    renamed = [Sheets(_renamed(s.facts), s.controls) for s in (other.base, other.edited)]
-    both = smallest_leak([one, Check("b", "train", LANGS, *renamed)], 0.01, 0, trials=20)
+    base, edited = (Sheets(_renamed(s.facts), s.controls) for s in (other.base, other.edited))
+    both = smallest_leak([one, Check("b", "train", LANGS, base, edited)], 0.01, 0, trials=20)
     alone = smallest_leak([one], 0.01, 0, trials=20)
     assert both is not None
     assert alone is not None

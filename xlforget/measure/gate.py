@@ -66,8 +66,10 @@ class Check:
         return found
 
     def tables(self, score: Score) -> "Tables":
-        sheets = (sheet for s in (self.edited, self.base) for sheet in (s.facts, s.controls))
-        return Tables(*(sheet.table(score, self.role, self.langs) for sheet in sheets), best=BEST[score])
+        edited, base = (
+            [sheet.table(score, self.role, self.langs) for sheet in (s.facts, s.controls)] for s in (self.edited, self.base)
+        )
+        return Tables(edited[0], edited[1], base[0], base[1], BEST[score])
 
 
 @dataclass(frozen=True)
