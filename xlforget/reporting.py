@@ -15,8 +15,8 @@ from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, per_language
+from xlforget.measure.check import Check, memorised
 from xlforget.measure.examine import MADE, Examination, as_rows
-from xlforget.measure.gate import Check, memorised
 from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
 from xlforget.parallel.parallel_set import Pair, ParallelSet

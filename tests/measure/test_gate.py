@@ -8,8 +8,10 @@ import pytest
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
-from xlforget.measure.gate import Check, Sheets, gate, memorised, smallest_leak
+from xlforget.measure.check import Check, Sheets, memorised
+from xlforget.measure.gate import gate
 from xlforget.measure.judge import judge
+from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
 

@@ -10,7 +10,7 @@ from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
-from xlforget.measure.gate import Check, Sheets
+from xlforget.measure.check import Check, Sheets
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes

@@ -1,0 +1,117 @@
+"""A check as tables of scores: facts and controls of one form, under the edited model and under the base."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlforget.corpus.probes import Role
+from xlforget.measure import thresholds
+from xlforget.measure.scores import SCORES, Sheet
+from xlforget.measure.verdict import Level, Score
+
+# Unseen text in scripts of many small pieces reaches 0.5; known text lies above this.
+KNOWN = 0.8
+# Standard deviations above the controls.
+FAR = 4.0
+
+# What a score cannot exceed; a margin has no such bound.
+BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """What one model scored on the facts and on the controls of one form."""
+
+    facts: Sheet
+    controls: Sheet
+
+
+@dataclass(frozen=True)
+class Check:
+    """One form of fact under the wordings of one role, for the edited model and the base.
+
+    ``required`` False: measured and reported with the verdict, not part of it.
+    """
+
+    name: str
+    role: Role
+    langs: tuple[str, ...]
+    base: Sheets
+    edited: Sheets
+    required: bool = True
+
+    def planned(self) -> list[tuple[Score, Level, str | None]]:
+        """Every test of this check, in the order in which it is reported."""
+        found: list[tuple[Score, Level, str | None]] = []
+        for score in SCORES:
+            found += [(score, "language", lang) for lang in self.langs]
+            found += [(score, "fact", None), (score, "pair", None)]
+        return found
+
+    def tables(self, score: Score) -> "Tables":
+        edited, base = (
+            [sheet.table(score, self.role, self.langs) for sheet in (s.facts, s.controls)] for s in (self.edited, self.base)
+        )
+        return Tables(edited[0], edited[1], base[0], base[1], BEST[score])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One score of one check: facts and controls under the edited model and under the base, [rows, languages] each."""
+
+    facts: Table
+    controls: Table
+    facts_base: Table
+    controls_base: Table
+    best: float | None
+
+    @cached_property
+    def perfect(self) -> Table:
+        """What a model that knows every fact by heart would score: no score of any model here is higher."""
+        top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
+        return np.where(np.isnan(self.facts), np.nan, self.best if self.best is not None else max(top, 0.0) + 1.0)
+
+    def leaked(self, rows: NDArray[np.intp]) -> Table:
+        """The edited model's table with some facts left whole, as the base has them."""
+        table = self.facts.copy()
+        table[rows] = self.facts_base[rows]
+        return table
+
+
+def present(table: Table, column: int | None) -> Table:
+    """Rows that have a figure: in the column asked for, or in any."""
+    part = table if column is None else table[:, [column]]
+    return np.asarray(part[~np.isnan(part).all(axis=1)])
+
+
+def knows_controls(check: Check, column: int | None) -> bool:
+    """Whether a model knows the controls themselves: then its not standing out says nothing, and no test can pass on it."""
+    tables = (s.controls.table("ma", check.role, check.langs) for s in (check.base, check.edited))
+    kept = [present(table, column) for table in tables]
+    return any(bool(len(controls)) and float(np.nanmean(controls)) > KNOWN for controls in kept)
+
+
+def memorised(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
+    """[rows, languages]: whether the base gave the pair more than 95 % of its controls have (mean log-probability)."""
+    facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
+    if not len(controls) or np.isnan(controls).all():
+        return np.zeros(facts.shape, bool)
+    return np.asarray(facts > np.nanquantile(controls, thresholds.EXCEED, axis=0))
+
+
+def by_heart(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
+    """[rows, languages]: MA 1 under the base, and a log-probability that is no unseen answer's by any chance.
+
+    A single fact among many that are unknown moves no mean; it must not read as "nothing memorised".
+    """
+    ma = check.base.facts.table("ma", check.role, langs)
+    facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
+    if not len(controls) or np.isnan(controls).all():
+        return np.zeros(facts.shape, bool)
+    line = np.nanmean(controls, axis=0) + FAR * np.nanstd(controls, axis=0)
+    return np.asarray((ma >= 1.0) & (facts > line))

@@ -1,0 +1,42 @@
+"""How small a leak the tests would have found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xlforget.measure.check import Check, Tables
+from xlforget.measure.scores import SCORES
+from xlforget.measure.tester import Tester
+from xlforget.measure.verdict import Score
+
+POWER = 0.9
+
+
+def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:
+    """The smallest number of facts left whole that the tests would have found in nine of ten trials; None: not even all.
+
+    Facts left whole take the base's scores; found means that some test rejects at the first Holm level. Bisection, since
+    more facts are never harder to find on average.
+    """
+    tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
+    tables = [(check, score, check.tables(score)) for check in checks for score in SCORES]
+    most = len({row for check in checks for row in check.edited.facts.rows()})
+    low, high = 0, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = [_finds(tables, tester, middle, np.random.default_rng([seed, middle, k])) for k in range(trials)]
+        low, high = (low, middle) if np.mean(found) >= POWER else (middle, high)
+    return high if high <= most else None
+
+
+def _finds(tables: Sequence[tuple[Check, Score, Tables]], tester: Tester, leaks: int, rng: np.random.Generator) -> bool:
+    """Whether some test rejects when ``leaks`` facts, the same in every score, are left whole."""
+    names = list(dict.fromkeys(row for check, _score, _t in tables for row in check.edited.facts.rows()))
+    lost = {names[k] for k in rng.permutation(len(names))[:leaks]}
+    for check, _score, t in tables:
+        leaked = t.leaked(np.array([i for i, row in enumerate(check.edited.facts.rows()) if row in lost], np.intp))
+        if not np.isnan(leaked).all() and any(
+            tester.run(level, None, leaked, t.controls).p <= tester.level for level in ("fact", "pair")
+        ):
+            return True
+    return False
