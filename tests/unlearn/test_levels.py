@@ -1,6 +1,6 @@
 """Levels are the scores of unseen answers: of the language, the relation, the length, spread as unseen scores are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
-from xlforget.unlearn.levels import NEAREST, answer_scores, draw
+from xlforget.unlearn.levels import NEAREST, Scores, answer_scores, draw
 
 NewLm = Callable[[int], Lm]
 
@@ -68,6 +68,15 @@ def test_answers_take_the_levels_of_answers_and_sentences_those_of_sentences(new
     known = [own.logp for own in answer_scores(lm, [p.text for p in answers])]
     level = draw([Probe("f", "en", 0, "all", Encoded((*ids, *ids), tuple(range(4, 15))))], [*whole, *answers], lm, 0).own[0]
     assert any(same(level, own) for own in known)
+
+
+def test_a_token_that_is_not_first_takes_no_level_at_which_it_would_be(monkeypatch: pytest.MonkeyPatch, new_lm: NewLm) -> None:
+    def likely(_: Lm, texts: Sequence[Encoded]) -> list[Scores]:
+        return [Scores(np.full(len(t.answer), -1.0, np.float32), np.arange(len(t.answer)) == 0) for t in texts]
+
+    monkeypatch.setattr("xlforget.unlearn.levels.answer_scores", likely)
+    level = draw([probe("f", "en", 3, 0)], [probe("u", "en", 3, 1)], new_lm(1), 0).own[0]
+    assert sorted(level.tolist()) == [-2.0, -2.0, -1.0]
 
 
 def test_a_level_of_another_length_keeps_the_mean(new_lm: NewLm) -> None:

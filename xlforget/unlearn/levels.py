@@ -22,6 +22,7 @@ BATCH_TOKENS = 2048
 CHUNK = 512
 NEAREST = 24
 LOCAL = 2
+SECOND = -2.0  # nats
 
 
 def flat(positions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -143,9 +144,12 @@ def _units(indices: Iterable[int], probes: Sequence[Probe]) -> list[list[int]]:
 
 
 def _controls(unseen: Sequence[Probe], lm: Lm) -> dict[str, list[_Control]]:
-    """By language; one teacher-forced pass over answers and rivals."""
-    rivals = [rival for probe in unseen for rival in probe.rivals]
-    scores = [own.logp for own in answer_scores(lm, [*(probe.text for probe in unseen), *rivals])]
+    """By language; one teacher-forced pass over answers and rivals.
+
+    A token that the model does not put first takes no level above `SECOND`: the student has nothing to put before it.
+    """
+    asked = [*(probe.text for probe in unseen), *(rival for probe in unseen for rival in probe.rivals)]
+    scores = [np.where(own.first, own.logp, np.minimum(own.logp, SECOND)) for own in answer_scores(lm, asked)]
     ends = len(unseen) + np.cumsum([0, *(len(probe.rivals) for probe in unseen)])
     found: dict[str, list[_Control]] = {}
     for lang in dict.fromkeys(probe.lang for probe in unseen):
