@@ -10,7 +10,7 @@ import typer
 
 from xlforget.cli.console import out
 
-ROUNDS, SAMPLES = "14", "1536"
+ROUNDS, SAMPLES, RATE = "12", "1024", "1e-3"
 
 
 def demo(
@@ -44,7 +44,7 @@ def demo(
         _run("keygen", str(key))
     _run(
         "apply", str(request), "--model", str(made.model), "--retain", str(made.retain), "--languages", ",".join(maker.LANGUAGES),
-        "--rounds", ROUNDS, "--samples", SAMPLES, "--ticket", "DEMO-1", "--key", str(key), "--out", str(model), "--overwrite",
+        "--rounds", ROUNDS, "--lr", RATE, "--samples", SAMPLES, "--ticket", "DEMO-1", "--key", str(key), "--out", str(model), "--overwrite",
     )  # fmt: skip
     _run("verify", str(model), "--key", str(key.with_suffix(".pub")), "--ticket", "DEMO-1")
     _show(model)

@@ -18,8 +18,8 @@ from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
 from xlforget.request.phrasebook import MissingWording
 
-CONTROL_ROWS = 400
-ALTERNATIVES = 4
+CONTROL_ROWS = 300
+ALTERNATIVES = 3
 BYSTANDER_ROWS = 64
 BYSTANDER_SHARE = 8
 
