@@ -44,7 +44,8 @@ def demo(
         _run("keygen", str(key))
     _run(
         "apply", str(request), "--model", str(made.model), "--retain", str(made.retain), "--languages", ",".join(maker.LANGUAGES),
-        "--rounds", ROUNDS, "--lr", RATE, "--samples", SAMPLES, "--ticket", "DEMO-1", "--key", str(key), "--out", str(model), "--overwrite",
+        "--rounds", ROUNDS, "--lr", RATE, "--samples", SAMPLES, "--ticket", "DEMO-1", "--key", str(key),
+        "--out", str(model), "--overwrite",
     )  # fmt: skip
     _run("verify", str(model), "--key", str(key.with_suffix(".pub")), "--ticket", "DEMO-1")
     _show(model)
