@@ -188,6 +188,7 @@ def test_another_key_or_ticket_is_exit_3(passed: Passed, tmp_path: Path) -> None
     refused(passed.verify("out", "--ticket", "T-2"), "ticket")
 
 
+@pytest.mark.experiment
 def test_a_run_that_was_interrupted_and_killed_ends_as_one_that_was_not(passed: Passed, tmp_path: Path) -> None:
     shutil.copytree(passed.place / "base", tmp_path / "base")
     for name in ("request.jsonl", "k.pem"):
