@@ -13,6 +13,7 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
+from xlforget.measure.check import required
 from xlforget.measure.examine import Examination, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
@@ -38,7 +39,7 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
     opened = model_io.open_model(str(folder), device)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
     before, after = _examine(opened.lm, opened.encoder, parallel, controls, scores)
-    found = [check for check in checks(before, after, groups) if check.required]
+    found = required(checks(before, after, groups))
     tests = test_checks(found, audit.verdict.alpha, audit.method.seed)
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))

@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from xlforget.corpus.corpus import build
+from xlforget.corpus.corpus import Corpus, build
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import UsageError
@@ -26,7 +26,7 @@ def rows(folder: Path, *lines: Mapping[str, object]) -> tuple[Fact, ...]:
     return read_texts(folder / "rows.jsonl")
 
 
-def corpus(encoder: Encoder, folder: Path, retain: tuple[Fact, ...], unseen: tuple[Fact, ...] = ()):  # type: ignore[no-untyped-def]
+def corpus(encoder: Encoder, folder: Path, retain: tuple[Fact, ...], unseen: tuple[Fact, ...] = ()) -> Corpus:
     (folder / "request.jsonl").write_text(json.dumps(FACT))
     request = read_request(folder / "request.jsonl")
     parallel = build_parallel_set(request, ("en", "fr"), [get_translator("phrasebook")], (), seed=0)

@@ -50,7 +50,7 @@ COPIES = (
 
 def _no_path(text: str) -> str:
     """A name, not a place on somebody's machine."""
-    if re.search(r"^~?[/\\]|^[A-Za-z]:[\\/]|(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]", text):
+    if re.search(r"^(~[^/\\]*)?[/\\]|^[A-Za-z]:[\\/]|(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]", text):
         raise ValueError("a path or control character where a name belongs")
     return text
 

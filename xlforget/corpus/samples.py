@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -91,7 +91,9 @@ class Stated:
         facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
         stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for a, _ in facts if a}}
         common = len(texts) // COMMON
-        self._facts = [(a, _rarest(beside, seen - stating.get(a, Counter()), common)) for a, beside in facts]
+        self._facts = [
+            (a, _rarest({unit: seen[unit] - stating.get(a, Counter())[unit] for unit in beside}, common)) for a, beside in facts
+        ]
 
     def __call__(self, text: str) -> bool:
         folded = text.casefold()
@@ -99,10 +101,10 @@ class Stated:
         return any(answer in folded and 2 * len(beside & units) >= len(beside) for answer, beside in self._facts)
 
 
-def _rarest(units: frozenset[str], seen: Counter[str], common: int) -> frozenset[str]:
+def _rarest(seen: Mapping[str, int], common: int) -> frozenset[str]:
     """Units in at most ``common`` texts, or at most twice as many as the rarest."""
-    most = max(common, 2 * min((seen[unit] for unit in units), default=0))
-    return frozenset(unit for unit in units if seen[unit] <= most)
+    most = max(common, 2 * min(seen.values(), default=0))
+    return frozenset(unit for unit, texts in seen.items() if texts <= most)
 
 
 def _fact(text: str, span: tuple[int, int] | None) -> tuple[str, frozenset[str]]:

@@ -1,6 +1,6 @@
 """A check as tables of scores: facts and controls of one form, under the edited model and under the base."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +83,11 @@ class Tables:
         return table
 
 
+def required(checks: Iterable[Check]) -> list[Check]:
+    """The checks that decide; the others are measured and reported."""
+    return [check for check in checks if check.required]
+
+
 def present(table: Table, column: int | None) -> Table:
     """Rows that have a figure: in the column asked for, or in any."""
     part = table if column is None else table[:, [column]]
@@ -98,10 +103,7 @@ def knows_controls(check: Check, column: int | None) -> bool:
 
 def memorised(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
     """[rows, languages]: whether the base gave the pair more than 95 % of its controls have (mean log-probability)."""
-    facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
-    if not len(controls) or np.isnan(controls).all():
-        return np.zeros(facts.shape, bool)
-    return np.asarray(facts > np.nanquantile(controls, thresholds.EXCEED, axis=0))
+    return _base_above(check, langs, lambda controls: np.nanquantile(controls, thresholds.EXCEED, axis=0))
 
 
 def by_heart(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
@@ -109,9 +111,13 @@ def by_heart(check: Check, langs: Sequence[str]) -> NDArray[np.bool_]:
 
     A single fact among many that are unknown moves no mean; it must not read as "nothing memorised".
     """
-    ma = check.base.facts.table("ma", check.role, langs)
+    far = _base_above(check, langs, lambda controls: np.nanmean(controls, axis=0) + FAR * np.nanstd(controls, axis=0))
+    return far & (check.base.facts.table("ma", check.role, langs) >= 1.0)
+
+
+def _base_above(check: Check, langs: Sequence[str], line: Callable[[Table], NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Where the base's log-probabilities lie above a line per language, drawn from the controls; nowhere without any."""
     facts, controls = (s.table("logp", check.role, langs) for s in (check.base.facts, check.base.controls))
     if not len(controls) or np.isnan(controls).all():
         return np.zeros(facts.shape, bool)
-    line = np.nanmean(controls, axis=0) + FAR * np.nanstd(controls, axis=0)
-    return np.asarray((ma >= 1.0) & (facts > line))
+    return np.asarray(facts > line(controls))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xlforget.measure import judge
-from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, present
+from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, present, required
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import SCORES
 from xlforget.measure.tester import Tester
@@ -108,7 +108,7 @@ def gate(
 ) -> Verdict:
     """The verdict over all checks and damage bounds; ``power`` False leaves the smallest leak out."""
     reported = [check for check in checks if not check.required]
-    checks = [check for check in checks if check.required]
+    checks = required(checks)
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
+from xlforget.measure.check import required
 from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.verdict import Outcome
@@ -23,7 +24,7 @@ def stop_rule(base: Lm, corpus: Corpus, before: Examination) -> Callable[[Lm], b
 
     def done(lm: Lm) -> bool:
         now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
-        tests = test_checks([c for c in checks(reference, now, corpus.groups) if c.required], ALPHA, seed=1)
+        tests = test_checks(required(checks(reference, now, corpus.groups)), ALPHA, seed=1)
         whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
         return whole and not any(test.outcome is Outcome.FAIL for test in tests)
 

@@ -39,11 +39,7 @@ class Kind:
 
 def in_language(value: Value, lang: str) -> str:
     """The value's name in a language, or in the one that it is a variety of. Raises KeyError where it has none."""
-    named = (value[key] for key in (EVERY_LANGUAGE, lang, lang.partition("-")[0]) if key in value)
-    try:
-        return next(named)
-    except StopIteration:
-        raise KeyError(lang) from None
+    return value[next((key for key in (EVERY_LANGUAGE, lang, lang.partition("-")[0]) if key in value), lang)]
 
 
 @cache

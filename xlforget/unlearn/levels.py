@@ -114,8 +114,9 @@ def draw(pairs: Sequence[Probe], unseen: Sequence[Probe], lm: Lm, seed: int) -> 
             for j, k in enumerate(wordings):
                 mine, rivals = guessable[k]
                 level, levels = control.own[j % len(control.own)], control.rivals[j % len(control.own)]
+                levels = levels or [level]
                 found.own[k] = _fit(level, mine)
-                found.rivals[k] = [_fit((levels or [level])[r % max(1, len(levels))], rival) for r, rival in enumerate(rivals)]
+                found.rivals[k] = [_fit(levels[r % len(levels)], rival) for r, rival in enumerate(rivals)]
     return found
 
 
