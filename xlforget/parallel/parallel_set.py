@@ -63,9 +63,10 @@ class Pair(_Value):
 
 
 class TranslatorInfo(_Value):
-    """Who wrote the wordings, for the audit."""
+    """Who wrote the wordings, for the audit: backend, the model it ran (if any), its version or revision, its licence."""
 
     name: str
+    model: str = ""
     version: str
     licence: str
 
