@@ -24,6 +24,12 @@ class Head:
         logits = nn.functional.linear(hidden, self.weight, self.bias).float() * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
+    def chain(self, slope: Tensor, logits: Tensor) -> Tensor:
+        """A gradient in ``logits``, [N, V], as one in the linear map's outputs; changes ``slope`` in place."""
+        if self.cap is not None:
+            slope.mul_(1 - (logits / self.cap) ** 2)
+        return slope if self.scale == 1.0 else slope.mul_(self.scale)
+
     def frozen(self) -> "Head":
         """A copy that training does not change."""
         bias = None if self.bias is None else self.bias.detach().clone()

@@ -1,64 +1,78 @@
 """The chunked loss is the same number with the same gradients as one large matrix."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from xlforget.lm import Head
 from xlforget.unlearn import chunked
-from xlforget.unlearn.chunked import summed
-from xlforget.unlearn.objective import adaptive, token_logp
+from xlforget.unlearn.chunked import Frozen, summed
+from xlforget.unlearn.objective import DELTA, adaptive, learn, toward
 
 N, D, V = 23, 8, 17
 
 
-def weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    return token_logp(logits, targets) * weights
+class Case:
+    """A student's head and a teacher's with everything that a loss is given, and the plain way with full logits."""
+
+    def __init__(self, scale: float = 1.0, cap: float | None = None, biased: bool = False) -> None:
+        torch.manual_seed(0)
+        self.hidden, self.weight = (2 * torch.randn(N, D)).requires_grad_(), torch.randn(V, D, requires_grad=True)
+        self.bias = torch.randn(V, requires_grad=True) if biased else None
+        self.head = Head(self.weight, self.bias, scale, cap)
+        self.teacher = Frozen(Head(torch.randn(V, D), None, scale, cap), torch.randn(N, D))
+        self.targets, self.weights = torch.randint(0, V, (N,)), torch.rand(N) - 0.3
+        self.kappa = torch.rand(N).masked_fill(torch.rand(N) < 0.5, torch.nan)
+        self.tau = -8 * torch.rand(N)
+
+    def leaves(self) -> Sequence[Tensor]:
+        return [self.hidden, self.weight, *([self.bias] if self.bias is not None else [])]
+
+    def naive(self, loss: str) -> Tensor:
+        q = torch.log_softmax(self.head(self.hidden), -1)
+        p = torch.log_softmax(self.teacher.head(self.teacher.hidden), -1)
+        own, known = q[range(N), self.targets], p[range(N), self.targets].exp()
+        kappa = torch.where(self.kappa.isnan(), known, self.kappa)
+        return {
+            "learn": -own,
+            "toward": F.huber_loss(own, self.tau, reduction="none", delta=DELTA),
+            "adaptive": kappa * (p.exp() * (p - q)).sum(-1) - (1 - kappa) * own,
+        }[loss]
+
+    def ours(self, loss: str) -> tuple[Tensor, Tensor]:
+        given = (self.hidden, self.head, self.targets, self.weights)
+        if loss == "adaptive":
+            return summed(adaptive, *given, self.kappa, teacher=self.teacher)
+        return summed(toward, *given, self.tau) if loss == "toward" else summed(learn, *given)
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.25])
-@pytest.mark.parametrize("cap", [None, 3.0])
-@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("loss", ["learn", "toward", "adaptive"])
+@pytest.mark.parametrize(
+    ("scale", "cap", "biased"), [(1.0, None, False), (0.25, None, True), (0.5, 3.0, True), (1.0, 3.0, False)]
+)
 def test_chunks_give_the_direct_loss_and_gradients(
-    monkeypatch: pytest.MonkeyPatch, scale: float, cap: float | None, biased: bool
+    monkeypatch: pytest.MonkeyPatch, loss: str, scale: float, cap: float | None, biased: bool
 ) -> None:
     monkeypatch.setattr(chunked, "ELEMENTS", 5 * V)
-    torch.manual_seed(0)
-    hidden, weight = (2 * torch.randn(N, D)).requires_grad_(), torch.randn(V, D, requires_grad=True)
-    bias = torch.randn(V, requires_grad=True) if biased else None
-    head = Head(weight, bias, scale, cap)
-    targets, weights = torch.randint(0, V, (N,)), torch.rand(N)
-    leaves = [hidden, weight, *([bias] if bias is not None else [])]
+    case = Case(scale, cap, biased)
+    values = case.naive(loss)
+    direct = (values * case.weights).sum()
+    total, own = case.ours(loss)
 
-    direct = weighted(head(hidden), targets, weights).sum()
-    ours = summed(weighted, hidden, head, targets, weights)
-
-    assert float(ours.detach()) == pytest.approx(float(direct.detach()), abs=1e-4)
-    wanted = torch.autograd.grad(direct / 7, leaves)
-    for got, want in zip(torch.autograd.grad(ours / 7, leaves), wanted, strict=True):
-        torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
-
-
-def test_a_loss_on_two_logits_gives_no_gradient_to_the_teacher_and_the_direct_one_to_the_student(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(chunked, "ELEMENTS", 4 * V)
-    torch.manual_seed(1)
-    hidden, weight = torch.randn(N, D, requires_grad=True), torch.randn(V, D, requires_grad=True)
-    teacher, targets = torch.randn(N, V), torch.randint(0, V, (N,))
-    head = Head(weight, None, 1.0, None)
-
-    def loss(logits: Tensor, expected: Tensor, target: Tensor) -> Tensor:
-        return adaptive(expected, logits, target)
-
-    direct = torch.autograd.grad(adaptive(teacher, head(hidden), targets).sum(), [hidden, weight])
-    ours = torch.autograd.grad(summed(loss, hidden, head, teacher, targets), [hidden, weight])
-    for got, want in zip(ours, direct, strict=True):
+    torch.testing.assert_close(own, values.detach(), atol=1e-5, rtol=1e-5)
+    assert float(total.detach()) == pytest.approx(float(direct.detach()), abs=1e-4)
+    wanted = torch.autograd.grad(direct / 7, case.leaves())
+    for got, want in zip(torch.autograd.grad(total / 7, case.leaves()), wanted, strict=True):
         torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
 
 
 def test_no_position_is_a_loss_of_nothing_that_can_be_taken_backwards() -> None:
     hidden = torch.empty(0, D, requires_grad=True)
-    loss = summed(token_logp, hidden, Head(torch.randn(V, D), None, 1.0, None), torch.empty(0, dtype=torch.long))
+    nothing = torch.empty(0)
+    loss, values = summed(learn, hidden, Head(torch.randn(V, D), None, 1.0, None), nothing.long(), nothing)
     loss.backward()
     assert float(loss.detach()) == 0.0
+    assert len(values) == 0

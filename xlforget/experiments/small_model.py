@@ -10,7 +10,7 @@ from xlforget.corpus.batches import Batch, pad
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
 from xlforget.unlearn.chunked import summed
-from xlforget.unlearn.objective import token_logp
+from xlforget.unlearn.objective import learn
 
 Progress = Callable[[int, int, float], None]
 BOS, EOS = "<s>", "</s>"
@@ -98,8 +98,4 @@ def _lm_loss(lm: Lm, batch: Batch) -> torch.Tensor:
     """Mean cross entropy of every next token."""
     kept = batch.attention[:, 1:].bool()
     hidden, targets = lm.hidden(batch)[:, :-1][kept], batch.ids[:, 1:][kept]
-    return summed(_nll, hidden, lm.head, targets) / len(targets)
-
-
-def _nll(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return -token_logp(logits, targets)
+    return summed(learn, hidden, lm.head, targets, torch.full((len(targets),), 1 / len(targets)))[0]

@@ -1,20 +1,29 @@
 """A loss over many token positions without ever holding their logits together.
 
-Loss and gradients are taken chunk by chunk in the forward pass; backward only scales them. Exact, and on a CPU several times
-faster than one large matrix, whose pages are touched once and thrown away.
+Loss and gradients are taken chunk by chunk in the forward pass, from the formula that all losses share (`objective`); backward
+only scales them. Exact, and on a CPU several times faster than one large matrix, whose pages are touched once and thrown
+away.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from xlforget.lm import Head
+from xlforget.unlearn.objective import Pull, Seen
 
 ELEMENTS = 2_000_000
 
-TokenLoss = Callable[..., Tensor]
+Loss = Callable[..., Pull]
+
+
+class Frozen(NamedTuple):
+    """What the teacher said at the same positions: its head, and last hidden states [N, D]."""
+
+    head: Head
+    hidden: Tensor
 
 
 class _Chunked(torch.autograd.Function):
@@ -24,41 +33,72 @@ class _Chunked(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        loss: TokenLoss,
+        loss: Loss,
         head: Head,
-        rest: Sequence[Tensor],
-    ) -> Tensor:
+        targets: Tensor,
+        weights: Tensor,
+        rest: tuple[Tensor, ...],
+        teacher: Frozen | None,
+    ) -> tuple[Tensor, Tensor]:
         size = max(1, ELEMENTS // weight.shape[0])
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        values = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         grad_hidden, grad_weight = torch.empty_like(hidden), torch.zeros_like(weight)
         grad_bias = None if bias is None else torch.zeros_like(bias)
         for start in range(0, len(hidden), size):
             part = slice(start, start + size)
-            with torch.enable_grad():
-                leaves = [hidden[part].detach().requires_grad_(), weight.detach().requires_grad_()]
-                leaves += [] if bias is None else [bias.detach().requires_grad_()]
-                logits = Head(leaves[1], leaves[2] if bias is not None else None, head.scale, head.cap)(leaves[0])
-                value = loss(logits, *(r[part] for r in rest)).sum()
-                grads = torch.autograd.grad(value, leaves)
-            total += value.detach()
-            grad_hidden[part] = grads[0]
-            grad_weight += grads[1]
+            frozen = None if teacher is None else Frozen(teacher.head, teacher.hidden[part])
+            asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
+            values[part], slope = _chunk(loss, head, hidden[part], asked)
+            slope = slope.to(weight.dtype)
+            torch.mm(slope, weight, out=grad_hidden[part])
+            grad_weight.addmm_(slope.T, hidden[part])
             if grad_bias is not None:
-                grad_bias += grads[2]
+                grad_bias += slope.sum(0)
         ctx.save_for_backward(grad_hidden, grad_weight, *([] if grad_bias is None else [grad_bias]))
-        return total
+        ctx.mark_non_differentiable(values)
+        return values @ weights, values
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         scaled = [g * upstream[0] for g in ctx.saved_tensors]
-        return (scaled[0], scaled[1], scaled[2] if len(scaled) > 2 else None, None, None, None)
+        return (scaled[0], scaled[1], scaled[2] if len(scaled) > 2 else None, *[None] * 6)
 
 
-def summed(loss: TokenLoss, hidden: Tensor, head: Head, *rest: Tensor) -> Tensor:
-    """Sum over positions of ``loss(head(hidden), *rest)``, differentiable in ``hidden`` [N, D] and the head's weights.
+class _Asked(NamedTuple):
+    targets: Tensor
+    weights: Tensor
+    rest: list[Tensor]
+    teacher: Frozen | None
 
-    ``loss`` maps a chunk's logits [n, V] and the chunk's slices of ``rest`` to [n].
+
+def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tensor, Tensor]:
+    """Losses of one chunk's positions, [n], and the gradient of their weighted sum in the head's linear outputs, [n, V]."""
+    logits = head(hidden)
+    student, at = torch.log_softmax(logits, -1), asked.targets[:, None]
+    logp = student.gather(1, at)[:, 0]
+    divergence = kappa = torch.zeros_like(logp)
+    if asked.teacher is not None:
+        expected = torch.log_softmax(asked.teacher.head(asked.teacher.hidden), -1)
+        kappa = expected.gather(1, at)[:, 0].exp()
+        likely = expected.exp()
+        divergence = expected.sub_(student).mul_(likely).sum(-1)
+    pull = loss(Seen(logp, divergence, kappa), *asked.rest)
+    to_teacher, to_target = (asked.weights * pull.teacher)[:, None], (asked.weights * pull.target)[:, None]
+    slope = student.exp_().mul_(to_teacher + to_target)
+    if asked.teacher is not None:
+        slope.addcmul_(likely, to_teacher, value=-1)
+    slope.scatter_add_(1, at, -to_target)
+    return pull.value, head.chain(slope, logits)
+
+
+def summed(
+    loss: Loss, hidden: Tensor, head: Head, targets: Tensor, weights: Tensor, *rest: Tensor, teacher: Frozen | None = None
+) -> tuple[Tensor, Tensor]:
+    """The sum of ``weights`` [N] times ``loss``, differentiable in ``hidden`` [N, D] and the head; and the loss alone, [N].
+
+    ``loss`` is one of `objective`: it maps what is seen of a chunk's positions, and the chunk's slices of ``rest``, to a
+    `Pull`. ``targets``: the token at each position, [N].
     """
     if len(hidden) == 0:
-        return hidden.sum() * 0.0
-    return _Chunked.apply(hidden, head.weight, head.bias, loss, head, rest)  # type: ignore[no-any-return,no-untyped-call]
+        return hidden.sum() * 0.0, weights.new_empty(0)
+    return _Chunked.apply(hidden, head.weight, head.bias, loss, head, targets, weights, rest, teacher)  # type: ignore[no-any-return,no-untyped-call]

@@ -9,15 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
-from xlforget.unlearn import objective
-from xlforget.unlearn.chunked import summed
+from xlforget.unlearn import step
 from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores, flat
+from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked
 from xlforget.unlearn.teacher import Teacher
 
 # Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
@@ -77,11 +76,12 @@ class Engine:
     def __init__(self, lm: Lm, task: Task, method: Method) -> None:
         self.lm, self.task, self.method = lm, task, method
         self.retain = [*task.given, *task.made]
-        self.texts = [probe.text for probe in task.pairs]
-        self.teacher = Teacher.run(lm, [*self.retain, *self.texts, *task.rivals])
+        self.pairs = [probe.text for probe in task.pairs]
+        self.texts = [*self.retain, *self.pairs, *task.rivals]
+        self.teacher = Teacher.run(lm, self.texts)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
-        everything = range(len(self.texts))
-        self.progress = Progress(visits=[0] * len(self.texts), live=list(everything))
+        everything = range(len(self.pairs))
+        self.progress = Progress(visits=[0] * len(self.pairs), live=list(everything))
         self.streams = {
             "pairs": Shuffled(task.seed, everything),
             "given": Shuffled(task.seed + 1, range(len(task.given))),
@@ -107,10 +107,10 @@ class Engine:
 
     def _round(self) -> Round:
         losses = [self._step() for _ in range(self.method.steps_per_round)]
-        scores = answer_scores(self.lm, self.texts)
+        scores = answer_scores(self.lm, self.pairs)
         distance = np.abs(self._means([own.logp for own in scores]) - self._means(self.task.levels))
         self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
-        self.streams["pairs"].narrow(self.progress.live or range(len(self.texts)))
+        self.streams["pairs"].narrow(self.progress.live or range(len(self.pairs)))
         ma: dict[str, list[float]] = {}
         for pair, own in zip(self.task.pairs, scores, strict=True):
             ma.setdefault(pair.lang, []).append(float(own.first.mean()))
@@ -133,18 +133,16 @@ class Engine:
     def _step(self) -> tuple[float, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self.method.lr * self._rate()
-        self.optimizer.zero_grad()
-        forget = retain = 0.0
         turn = self.progress.step % 2 if self.method.alternate else None
-        if turn != 1:
-            forget = self._forget(self.streams["pairs"].take(self.method.live_pairs))
-        if turn != 0:
-            retain = self._retain()
+        asked = [] if turn == 1 else self._forget(self.streams["pairs"].take(self.method.live_pairs))
+        asked += [] if turn == 0 else self._retain()
+        self.optimizer.zero_grad()
+        losses = step.backward(self.lm, self.teacher, self.texts, asked)
         torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
         self.optimizer.step()
         self.progress.step += 1
         self.progress.steps += 1
-        return forget, retain
+        return losses.get("forget", 0.0), losses.get("retain", 0.0)
 
     def _rate(self) -> float:
         """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
@@ -156,90 +154,47 @@ class Engine:
             rate = max(0.02, 0.5 * (1 + math.cos(math.pi * (step - begin) / (total - begin))))
         return rate * 0.5**self.progress.cycle
 
-    def _forget(self, chosen: list[int]) -> float:
+    def _forget(self, chosen: Sequence[int]) -> list[Asked]:
+        """The pairs' answers, and what stands before them, which is kept."""
         for i in chosen:
             self.progress.visits[i] += 1
-        tokens = sum(len(self.texts[i].answer) for i in chosen)
-        context = sum(len(self.texts[i].before) for i in chosen)
-        total = 0.0
-        for batch in by_length([self.texts[i] for i in chosen], BATCH_TOKENS):
-            own = [chosen[r] for r in batch.rows]
-            hidden = self.lm.hidden(batch)
-            ids = batch.ids.to(hidden.device)
-            rows, at = flat([self.texts[i].answer for i in own])
-            if self.method.forget == "toward":
-                level = torch.from_numpy(np.concatenate([self.task.levels[i] for i in own])).to(hidden.device)
-                loss = summed(_toward, hidden[rows, at - 1], self.lm.head, ids[rows, at], level) / tokens
-            else:
-                loss = summed(objective.token_logp, hidden[rows, at - 1], self.lm.head, ids[rows, at]) / tokens
-            total += float(loss.detach())
-            if self.method.context_weight and context:
-                loss = loss + self._imitate(hidden, own, [self.texts[i].before for i in own]) * (
-                    self.method.context_weight / context
-                )
-            loss.backward()
-        if self.method.forget == "toward":
-            self._rival([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
-        return total
-
-    def _imitate(self, hidden: torch.Tensor, pairs: list[int], positions: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Summed KL to the teacher at ``positions`` of the pairs' texts."""
-        rows, at = flat(positions)
-        teacher = self.teacher.hidden([len(self.retain) + i for i in pairs], positions)
-        return summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
+        rows = {i: len(self.retain) + i for i in chosen}
+        texts = {i: self.pairs[i] for i in chosen}
+        answers, before = sum(len(text.answer) for text in texts.values()), sum(len(text.before) for text in texts.values())
+        if self.method.forget == "ascent":
+            asked = [Asked("forget", rows[i], texts[i].answer, -1 / answers, LEARN) for i in chosen]
+        else:
+            asked = [Asked("forget", rows[i], texts[i].answer, 1 / answers, levels=self.task.levels[i]) for i in chosen]
+            asked += self._rivals([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
+        if self.method.context_weight and before:
+            weight = self.method.context_weight / before
+            asked += [Asked("context", rows[i], texts[i].before, weight) for i in chosen if texts[i].before]
+        return asked
 
     def _next_rival(self, pair: int) -> int:
         own = self.task.rivals_of[pair]
         return own[self.progress.visits[pair] % len(own)]
 
-    def _rival(self, chosen: list[int]) -> None:
+    def _rivals(self, chosen: Sequence[int]) -> list[Asked]:
         """Rivals are led to their levels; what follows them is kept as it was, or the fact survives backwards."""
-        texts = self.task.rivals
-        tails = {k: range(texts[k].after, len(texts[k].ids)) for k in chosen}
-        tails = {k: tail if len(tail) >= TAIL else range(0) for k, tail in tails.items()}
-        answers, after = sum(len(texts[k].answer) for k in chosen), sum(map(len, tails.values()))
-        for batch in by_length([texts[k] for k in chosen], BATCH_TOKENS):
-            own = [chosen[r] for r in batch.rows]
-            hidden = self.lm.hidden(batch)
-            rows, at = flat([texts[k].answer for k in own])
-            level = torch.from_numpy(np.concatenate([self.task.rival_levels[k] for k in own])).to(hidden.device)
-            loss = summed(_toward, hidden[rows, at - 1], self.lm.head, batch.ids.to(hidden.device)[rows, at], level) / answers
-            if after and self.method.context_weight:
-                rows, at = flat([tails[k] for k in own])
-                teacher = self.teacher.hidden([len(self.retain) + len(self.texts) + k for k in own], [tails[k] for k in own])
-                tail = summed(self._kl, hidden[rows, at - 1], self.lm.head, teacher)
-                loss = loss + tail * (self.method.context_weight / after)
-            loss.backward()
+        texts = {k: self.task.rivals[k] for k in chosen}
+        rows = {k: len(self.retain) + len(self.pairs) + k for k in chosen}
+        tails = {k: range(text.after, len(text.ids)) for k, text in texts.items()}
+        tails = {k: tail for k, tail in tails.items() if len(tail) >= TAIL and self.method.context_weight}
+        answers, after = sum(len(text.answer) for text in texts.values()), sum(map(len, tails.values()))
+        led = [Asked("rivals", rows[k], text.answer, 1 / answers, levels=self.task.rival_levels[k]) for k, text in texts.items()]
+        return [*led, *(Asked("context", rows[k], tail, self.method.context_weight / after) for k, tail in tails.items())]
 
-    def _retain(self) -> float:
+    def _retain(self) -> list[Asked]:
+        """Rows of the user as the method's kappa has it; made text is imitated only: what chance drew teaches nothing."""
         share = self.method.made_share if self.task.given else 1.0
-        chosen = self.streams["given"].take_tokens(self._lengths, int(self.method.retain_tokens * (1 - share)))
-        chosen += self.streams["made"].take_tokens(self._lengths, int(self.method.retain_tokens * share))
-        tokens = sum(self._lengths[i] - 1 for i in chosen)
-        total = 0.0
-        for batch in by_length([self.retain[i] for i in chosen], BATCH_TOKENS):
-            own = [chosen[r] for r in batch.rows]
-            positions = [range(1, self._lengths[i]) for i in own]
-            rows, where = flat(positions)
-            hidden = self.lm.hidden(batch)[rows, where - 1]
-            targets = batch.ids.to(hidden.device)[rows, where]
-            kappa = torch.cat([self._kappa(i, len(at)) for i, at in zip(own, positions, strict=True)]).to(hidden.device)
-            loss = summed(self._adaptive, hidden, self.lm.head, self.teacher.hidden(own, positions), targets, kappa)
-            (loss * (self.method.retain_weight / tokens)).backward()
-            total += float(loss.detach()) / tokens
-        return total
-
-    def _kappa(self, row: int, tokens: int) -> torch.Tensor:
-        """NaN: the teacher's confidence decides. Made text is imitated only: what was drawn by chance teaches nothing."""
-        chosen = 1.0 if row >= len(self.task.given) else math.nan if self.method.kappa is None else self.method.kappa
-        return torch.full((tokens,), chosen)
-
-    def _adaptive(self, logits: torch.Tensor, teacher: torch.Tensor, targets: torch.Tensor, kappa: torch.Tensor) -> torch.Tensor:
-        return objective.adaptive(self.teacher.head(teacher), logits, targets, kappa)
-
-    def _kl(self, logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        return objective.kl(self.teacher.head(teacher), logits)
-
-
-def _toward(logits: torch.Tensor, targets: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    return objective.toward(objective.token_logp(logits, targets), level)
+        budget = self.method.retain_tokens
+        given = self.streams["given"].take_tokens(self._lengths, int(budget * (1 - share)))
+        made = self.streams["made"].take_tokens(self._lengths, int(budget * share))
+        tokens = sum(self._lengths[i] - 1 for i in (*given, *made))
+        kappa = TEACHERS_OWN if self.method.kappa is None else self.method.kappa
+        return [
+            Asked("retain", i, range(1, self._lengths[i]), self.method.retain_weight / tokens, own)
+            for own, rows in ((kappa, given), (IMITATE, made))
+            for i in rows
+        ]

@@ -1,11 +1,42 @@
-"""The losses, as functions on tensors: no state, no I/O.
+"""The losses, as functions of what is seen of the logits at each position: no state, no I/O.
 
 Shapes: N token positions, V vocabulary. Log-probabilities are natural (nats).
+
+Every loss here has one kind of gradient in the student's logits:
+
+    (teacher + target) * P_student  -  teacher * P_teacher  -  target * onehot(target)
+
+with two numbers per position, how far the student is pulled to the teacher and how far to the target. (The three factors
+sum to nothing, since a loss of probabilities does not change when all logits of a position are shifted.) So a loss gives its
+value and these two numbers, and no graph is kept of anything with V entries.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+# Nats. What is further away than this pulls no harder: with 1 whole sentences hardly move, without a bound they tear.
+DELTA = 4.0
+
+
+class Seen(NamedTuple):
+    """Per position, [N] each: log P_student(target), KL(teacher || student), and kappa, the teacher's P(target).
+
+    Without a teacher the last two are 0.
+    """
+
+    logp: Tensor
+    divergence: Tensor
+    kappa: Tensor
+
+
+class Pull(NamedTuple):
+    """A loss per position, [N], with the two numbers that make its gradient."""
+
+    value: Tensor
+    teacher: Tensor
+    target: Tensor
 
 
 def token_logp(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
@@ -13,33 +44,23 @@ def token_logp(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     return torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]
 
 
-def kl(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
-    """KL(teacher || student) per position from logits, [N]; no gradient into the teacher."""
-    return F.kl_div(torch.log_softmax(student_NV, -1), torch.log_softmax(teacher_NV, -1), log_target=True, reduction="none").sum(
-        -1
-    )
+def learn(seen: Seen) -> Pull:
+    """Cross entropy of the target."""
+    return Pull(-seen.logp, torch.zeros_like(seen.logp), torch.ones_like(seen.logp))
 
 
-def adaptive(teacher_NV: Tensor, student_NV: Tensor, targets_N: Tensor, kappa_N: Tensor | None = None) -> Tensor:
-    """Retain loss per position, [N]: kappa * KL(teacher || student) + (1 - kappa) * CE (arXiv 2406.12354).
+def adaptive(seen: Seen, kappa_N: Tensor) -> Pull:
+    """Retain loss: kappa * KL(teacher || student) + (1 - kappa) * CE (arXiv 2406.12354).
 
     kappa is the teacher's probability of the right next token (aligned with the target that it predicts) where ``kappa_N``
-    is NaN or None, else that constant.
+    is NaN, else that constant.
     """
-    student = torch.log_softmax(student_NV, -1)
-    teacher = torch.log_softmax(teacher_NV, -1)
-    divergence = F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
-    entropy = -student.gather(1, targets_N[:, None])[:, 0]
-    weight = teacher.gather(1, targets_N[:, None])[:, 0].exp()
-    if kappa_N is not None:
-        weight = torch.where(kappa_N.isnan(), weight, kappa_N)
-    return weight * divergence + (1 - weight) * entropy
+    kappa = torch.where(kappa_N.isnan(), seen.kappa, kappa_N)
+    return Pull(kappa * seen.divergence - (1 - kappa) * seen.logp, kappa, 1 - kappa)
 
 
-# Nats. What is further away than this pulls no harder: with 1 whole sentences hardly move, without a bound they tear.
-DELTA = 4.0
-
-
-def toward(logp_N: Tensor, tau_N: Tensor) -> Tensor:
-    """Forget loss per answer position, [N]: Huber distance of log P(answer token) to its level tau, from both sides."""
-    return F.huber_loss(logp_N, tau_N, reduction="none", delta=DELTA)
+def toward(seen: Seen, tau_N: Tensor) -> Pull:
+    """Forget loss per answer position: Huber distance of log P(answer token) to its level tau, from both sides."""
+    off = seen.logp - tau_N
+    near = off.clamp(-DELTA, DELTA)
+    return Pull(near * (off - near / 2), torch.zeros_like(off), -near)
