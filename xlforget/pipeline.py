@@ -33,6 +33,10 @@ class Watch(Protocol):
 
     def round(self, seen: Round) -> None: ...
 
+    def candidate(self, folder: Path) -> None:
+        """The changed model as it stands on disk, before it is judged; it goes on to OUT or is gone afterwards."""
+        ...
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -71,6 +75,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
             watch.stage("measuring the files that were written")
             candidate = work.fresh("candidate")
             model_io.save(base.lm, base.folder, candidate)
+            watch.candidate(candidate)
             after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
         checks = measure.checks(before, after, corpus.groups)
         verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)

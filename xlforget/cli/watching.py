@@ -1,6 +1,7 @@
 """How a run is shown while it works: a line per stage, a bar where there is a count, the state of every round."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -58,3 +59,5 @@ class Watching:
             self._bar.update(self._task, completed=seen.number, total=seen.of, description=text)
         if not self.console.is_terminal and (seen.number % 5 == 0 or seen.number == seen.of):
             self.console.print(f"          {text}")
+
+    def candidate(self, folder: Path) -> None: ...

@@ -11,7 +11,6 @@ from xlforget import model_io, planning
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoder
-from xlforget.experiments.sets import Part
 from xlforget.lm import Lm
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination, Kept
@@ -30,16 +29,12 @@ class Measured:
     bystanders: tuple[Kept, ...]
 
 
-def measure_all(models: Mapping[str, Path], files: Mapping[Part, Path], languages: tuple[str, ...]) -> dict[str, Any]:
-    """Figures of every model of ``models``, which has "base" and "gold", and where a run passed, the edited ones."""
-    asked = Apply(
-        request=str(files["request"]), model=str(models["base"]), out=Path(), key=Path(), languages=languages,
-        retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,
-    )  # fmt: skip
+def measure_all(models: Mapping[str, Path], asked: Apply, others: Path) -> dict[str, Any]:
+    """Figures of every model of ``models``, which has "base" and "gold", on what ``asked`` erases and on the bystanders."""
     base = model_io.open_model(asked.model, asked.device)
     plan = planning.plan(asked, planning.read_inputs(asked), base)
-    others = bystanders(base.encoder, files["bystanders"])
-    found = {name: _measure(model_io.reopen(folder), plan, others) for name, folder in models.items()}
+    texts = bystanders(base.encoder, others)
+    found = {name: _measure(model_io.reopen(folder), plan, texts) for name, folder in models.items()}
     return {
         "pairs": len(plan.corpus.facts),
         "models": {name: _model(found["base"], own, plan) for name, own in found.items()},

@@ -5,21 +5,20 @@ Gold is the same model trained without the facts. Trained models stay in the out
 
 import json
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoder
 from xlforget.errors import UsageError
 from xlforget.experiments import figures, invented_data, results
 from xlforget.experiments.invented_data import INVENTED
 from xlforget.experiments.paper_data import SETS, convert
+from xlforget.experiments.runs import Commands, Say, by_commands, keeping
 from xlforget.experiments.sets import Part, Set
 from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
 from xlforget.request import phrasebook
@@ -31,21 +30,10 @@ MEMORISED: dict[str, tuple[Part, ...]] = {
     "gold": ("retain", "bystanders"),
 }
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A command of ours that ran: what was typed, how it ended, how long it took."""
-
-    command: str
-    code: int
-    seconds: float
-
 
 @dataclass(frozen=True)
 class Bench:
-    """Results as plain data and as Markdown; ``passed``: every apply and verify ended with exit 0."""
+    """Results as plain data and as Markdown; ``passed``: every command ended with exit 0."""
 
     passed: bool
     document: dict[str, Any]
@@ -69,19 +57,28 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     files = _files(chosen, data, folder / "data")
     models = {name: folder / name for name in MEMORISED}
     _train_missing(chosen, files, models, say)
-    ran = [_xlforget("keygen", str(folder / "key.pem"), say=say, quiet=quiet)] if not (folder / "key.pem").exists() else []
-    edits = {"edited": []} if quick else {"edited": [], "edited, no samples": ["--samples", "0"]}
-    for name, options in edits.items():
-        edited = folder / name.replace(", ", "-").replace(" ", "-")
-        ran += _edit(chosen, files, folder, edited, options, say, quiet)
-        if any(edited.glob("*.safetensors")):
-            models[name] = edited
+    asked, commands = _asked(chosen, files, folder), Commands(say, quiet)
+    ran = [] if asked.key.exists() else [commands("keygen", str(asked.key))]
+    ran += by_commands(asked, commands)
+    if not ran[-1].code:
+        models["edited"] = asked.out
+    if not quick:
+        say("the same without text sampled from the model, its model kept whatever the gate says")
+        models["edited, no samples"] = folder / "edited-no-samples"
+        keeping(replace(asked, out=models["edited, no samples"], samples=0), say)
     say("measuring base, gold and what was edited")
-    document = results.document(chosen.name, ran, figures.measure_all(models, files, chosen.languages))
+    document = results.document(chosen.name, ran, figures.measure_all(models, asked, files["bystanders"]))
     markdown = results.markdown(document)
     (folder / "results.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "results.md").write_text(markdown, encoding="utf-8")
     return Bench(all(own.code == 0 for own in ran), document, markdown)
+
+
+def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path) -> Apply:
+    return Apply(
+        request=str(files["request"]), model=str(folder / "base"), out=folder / "edited", key=folder / "key.pem",
+        languages=chosen.languages, retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,
+    )  # fmt: skip
 
 
 def _files(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
@@ -92,39 +89,6 @@ def _files(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
             f"The data of {chosen.name} is not part of this package.", do="Give its folder with --data.", code="NO_DATA"
         )
     return convert(chosen, data, target)
-
-
-def _edit(
-    chosen: Set,
-    files: Mapping[Part, Path],
-    folder: Path,
-    edited: Path,
-    options: Sequence[str],
-    say: Say,
-    quiet: bool,
-) -> list[Ran]:
-    """apply, then verify without and with the evidence; nothing is verified where apply wrote no model."""
-    key, kept = folder / "key.pem", edited.with_suffix(".xfset")
-    shutil.rmtree(edited, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
-    apply = _xlforget(
-        "apply", str(files["request"]), "--model", str(folder / "base"), "--languages", ",".join(chosen.languages),
-        "--retain", str(files["retain"]), *(("--unseen", str(files["unseen"])) if "unseen" in files else ()),
-        "--key", str(key), "--keep", str(kept), "--out", str(edited), "--overwrite", *options, say=say, quiet=quiet,
-    )  # fmt: skip
-    if apply.code:
-        return [apply]
-    verify = ["verify", str(edited), "--key", str(key.with_suffix(".pub"))]
-    return [apply, _xlforget(*verify, say=say, quiet=quiet), _xlforget(*verify, "--evidence", str(kept), say=say, quiet=quiet)]
-
-
-def _xlforget(*command: str, say: Say, quiet: bool) -> Ran:
-    """One of our commands, in a process of its own, as a user would run it."""
-    shown = f"xlforget {' '.join(command)}"
-    say(f"$ {shown}")
-    began = time.monotonic()
-    stream = sys.stderr if quiet else None
-    done = subprocess.run([sys.executable, "-m", "xlforget", *command], check=False, stdout=stream)
-    return Ran(shown, done.returncode, time.monotonic() - began)
 
 
 def _train_missing(chosen: Set, files: Mapping[Part, Path], models: Mapping[str, Path], say: Say) -> None:

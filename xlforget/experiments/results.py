@@ -16,7 +16,7 @@ import transformers
 from xlforget import __version__
 
 if TYPE_CHECKING:
-    from xlforget.experiments.main import Ran
+    from xlforget.experiments.runs import Ran
 
 COLUMNS = (
     "model", "passes the gate", "forget MA", "log p of answers", "KS to gold", "retain MA", "of before",

@@ -16,7 +16,7 @@ from xlforget.unlearn import step
 from xlforget.unlearn.curriculum import Shuffled
 from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.methods import Method
-from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked
+from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
 from xlforget.unlearn.teacher import Teacher
 
 # Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
@@ -142,7 +142,7 @@ class Engine:
         self.optimizer.step()
         self.progress.step += 1
         self.progress.steps += 1
-        return losses.get("forget", 0.0), losses.get("retain", 0.0)
+        return _mean("forget", asked, losses), _mean("retain", asked, losses)
 
     def _rate(self) -> float:
         """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
@@ -198,3 +198,9 @@ class Engine:
             for own, rows in ((kappa, given), (IMITATE, made))
             for i in rows
         ]
+
+
+def _mean(part: Part, asked: Sequence[Asked], losses: Floats) -> float:
+    """Mean loss per position over one part of a step; 0 where it has none."""
+    own = [(loss, len(one.at)) for loss, one in zip(losses, asked, strict=True) if one.part == part]
+    return float(sum(loss * tokens for loss, tokens in own)) / max(1, sum(tokens for _, tokens in own))

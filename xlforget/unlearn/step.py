@@ -2,12 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xlforget.corpus.batches import Batch, by_length
@@ -18,6 +19,7 @@ from xlforget.unlearn.chunked import Frozen, summed
 from xlforget.unlearn.levels import BATCH_TOKENS, Tokens, flat
 from xlforget.unlearn.teacher import Teacher
 
+Floats = NDArray[np.float64]
 Part = Literal["forget", "rivals", "context", "retain"]
 IMITATE, LEARN, TEACHERS_OWN = 1.0, 0.0, math.nan
 
@@ -38,51 +40,55 @@ class Asked:
     levels: Tokens | None = None
 
 
-def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked]) -> dict[Part, float]:
-    """Add the gradients of the weighted sum of all losses to ``lm``'s; returns each part's mean loss per position."""
-    by_row: dict[int, list[Asked]] = defaultdict(list)
-    for one in asked:
-        by_row[one.row].append(one)
+class Place(NamedTuple):
+    """An `Asked` with its number among all, and its text's row in a batch."""
+
+    number: int
+    row: int
+    asked: Asked
+
+
+def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked]) -> Floats:
+    """Add the gradients of the weighted sum of all losses to ``lm``'s; returns the mean loss of each of ``asked``."""
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for number, one in enumerate(asked):
+        by_row[one.row].append(number)
     rows = list(by_row)
-    found: dict[Part, list[float]] = defaultdict(list)
+    found = np.zeros(len(asked))
     for batch in by_length([texts[row] for row in rows], BATCH_TOKENS):
-        own = [(k, one) for k, place in enumerate(batch.rows) for one in by_row[rows[place]]]
+        own = [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
         hidden = lm.hidden(batch)
         total = torch.zeros((), device=hidden.device)
-        for led in (True, False):
-            chosen = [(k, one) for k, one in own if (one.levels is not None) is led]
-            loss, values = (_led if led else _kept)(lm, teacher, batch, hidden, chosen)
+        for loss_of, chosen in (
+            (_led, [place for place in own if place.asked.levels is not None]),
+            (_kept, [place for place in own if place.asked.levels is None]),
+        ):
+            loss, values = loss_of(lm, teacher, batch, hidden, chosen)
             total = total + loss
-            for part, mean in _by_part([one for _, one in chosen], values.tolist()):
-                found[part] += mean
+            for place, part in zip(chosen, values.cpu().split([len(place.asked.at) for place in chosen]), strict=True):
+                found[place.number] = part.mean()
         total.backward()
-    return {part: float(np.mean(values)) for part, values in found.items()}
+    return found
 
 
-def _led(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[tuple[int, Asked]]) -> tuple[Tensor, Tensor]:
+def _led(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
     where, targets, weights = _positions(batch, hidden, chosen)
-    levels = [one.levels for _, one in chosen if one.levels is not None]
+    levels = [place.asked.levels for place in chosen if place.asked.levels is not None]
     tau = torch.from_numpy(np.concatenate(levels)).to(where) if levels else weights
     return summed(objective.toward, where, lm.head, targets, weights, tau)
 
 
-def _kept(lm: Lm, teacher: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[tuple[int, Asked]]) -> tuple[Tensor, Tensor]:
+def _kept(lm: Lm, teacher: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
     where, targets, weights = _positions(batch, hidden, chosen)
-    kappa = torch.tensor([one.kappa for _, one in chosen for _ in one.at], device=where.device)
-    said = Frozen(teacher.head, teacher.hidden([one.row for _, one in chosen], [one.at for _, one in chosen]))
+    asked = [place.asked for place in chosen]
+    kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.device)
+    said = Frozen(teacher.head, teacher.hidden([one.row for one in asked], [one.at for one in asked]))
     return summed(objective.adaptive, where, lm.head, targets, weights, kappa, teacher=said)
 
 
-def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[tuple[int, Asked]]) -> tuple[Tensor, Tensor, Tensor]:
+def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor, Tensor]:
     """The states that predict what is asked for [N, D], the tokens that stand there [N], the weights [N]."""
-    local, at = flat([one.at for _, one in chosen])
-    rows = torch.tensor([k for k, _ in chosen], dtype=torch.long)[local]
-    weights = torch.tensor([one.weight for _, one in chosen for _ in one.at], device=hidden.device)
+    local, at = flat([place.asked.at for place in chosen])
+    rows = torch.tensor([place.row for place in chosen], dtype=torch.long)[local]
+    weights = torch.tensor([place.asked.weight for place in chosen for _ in place.asked.at], device=hidden.device)
     return hidden[rows, at - 1], batch.ids[rows, at].to(hidden.device), weights
-
-
-def _by_part(asked: Sequence[Asked], values: list[float]) -> Iterator[tuple[Part, list[float]]]:
-    start = 0
-    for one in asked:
-        yield one.part, values[start : start + len(one.at)]
-        start += len(one.at)
