@@ -1,0 +1,171 @@
+"""What can be seen of a translation without another model: layer 0 (letters and lengths) and layer 1 (language, sound).
+
+Each check has a name, an outcome and, where there is one, a figure. ``fail``: this is not a translation of that fact.
+``review``: it may be one, and a person has to look. ``warn``: it is used, and the figure is kept.
+"""
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Collection, Iterator
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from xlforget.parallel import langid, scripts, spans
+from xlforget.parallel.pair import Check, Source, Status
+
+# Length in letters against English, first and last percentile of parallel text (FLORES-200 and BMLAMA-53).
+LENGTHS = {
+    "en": (1.0, 1.0), "ar": (0.57, 1.26), "bn": (0.52, 0.95), "ca": (0.83, 2.0), "es": (0.8, 1.69), "fr": (0.85, 1.6),
+    "hi": (0.46, 0.95), "pt": (0.73, 1.55), "te": (0.41, 0.94), "ur": (0.67, 1.39), "vi": (0.67, 1.41), "zh": (0.23, 0.76),
+}  # fmt: skip
+UNKNOWN_LENGTH = (0.25, 3.0)
+SLACK = 1.3
+SHORT = 20  # characters; below, a length says little
+IN_SCRIPT = 0.5
+LOOP_RATIO = 0.35  # a text that packs better than this repeats itself
+LOOP_LETTERS = 100
+SOUNDS_ALIKE = 0.5
+SURE = 4.0  # odds at which a language is taken for another
+
+_MARKUP = re.compile(
+    r"</?[A-Za-z][^<>]*>|<mask>|&(?:lt|gt|amp|quot|#\d+);|\[/?[a-z]\]|(?:^|\s)[*@#](?=\w)|[\u202a-\u202e\u2066-\u2069\u200e\u200f]"
+)
+_LOOP = re.compile(r"(?<!\S)(\S+(?:\s+\S+){0,5}?)(?:\s+\1(?!\S)){2,}|(\S{2,}?)\2{3,}")
+_ENDS = tuple(".!?…。．！？।॥؟۔։။៕\"'»”)")
+_WITHOUT_STOPS = ("th", "lo")
+_WORD = re.compile(r"[^\s.,;:!?\"«»()।۔、。]+")
+_VOWELS = re.compile(r"[^bcdfghjklmnpqrstvwxyz0-9]")
+_ALIKE = str.maketrans(
+    {"c": "k", "q": "k", "x": "k", "z": "s", "v": "b", "w": "b", "y": "j", "p": "b", "f": "b", "g": "k", "d": "t"}
+)
+
+
+def check(
+    source: Source,
+    text: str,
+    answer: str | None,
+    lang: str,
+    *,
+    others: Collection[str] = (),
+    ended: bool = True,
+    unknown: bool = False,
+) -> tuple[Check, ...]:
+    """All checks of ``text`` as a translation of ``source`` into ``lang``, whose answer is ``answer`` (None: all of it).
+
+    ``others``: further languages that the text might be in by mistake. ``ended``, ``unknown``: what its machine said.
+    """
+    if not text.strip():
+        return (Check(name="empty", outcome="fail"),)
+    found = [
+        _copy(source, text, lang), _script(source, text, lang), _length(source, text, lang), _ending(source, text, lang),
+        _flag("loop", _loops(text) and not _loops(source.text), "fail"),
+        _flag("markup", bool(set(_MARKUP.findall(text)) - set(_MARKUP.findall(source.text))), "fail"),
+        _flag("ended", not ended, "fail"), _flag("unknown_word", unknown, "review"), _numbers(source.text, text),
+        *(_answer(source, text, answer) if answer is not None and source.span is not None else ()),
+    ]  # fmt: skip
+    in_script = all(one.outcome != "fail" for one in found[:2])
+    return (*found, *([_language(source, text, lang, tuple(others))] if in_script else ()))
+
+
+def _flag(name: str, bad: bool, outcome: Status) -> Check:
+    return Check(name=name, outcome=outcome if bad else "ok")
+
+
+def _copy(source: Source, text: str, lang: str) -> Check:
+    same = source.text.casefold() == text.casefold() and not _same_language(source.lang, lang)
+    return _flag("copy", same, "fail")
+
+
+def _script(source: Source, text: str, lang: str) -> Check:
+    """Words that stand in the source as well (names, units) say nothing where the scripts differ."""
+    if scripts.script(source.lang) != scripts.script(lang):
+        kept = set(_WORD.findall(source.text))
+        text = " ".join(word for word in _WORD.findall(text) if word not in kept)
+        if not text:
+            return Check(name="script", outcome="fail", value=0.0)
+    share = scripts.share(text, lang)
+    return Check(name="script", outcome="fail" if share is not None and share < IN_SCRIPT else "ok", value=_round(share))
+
+
+def _length(source: Source, text: str, lang: str) -> Check:
+    ratio = _letters(text) / max(1, _letters(source.text))
+    (low, high), (least, most) = _window(lang), _window(source.lang)
+    outside = not low / most / SLACK <= ratio <= high / least * SLACK
+    short = min(len(text), len(source.text)) < SHORT
+    return Check(name="length", outcome=("warn" if short else "review") if outside else "ok", value=_round(ratio))
+
+
+def _window(lang: str) -> tuple[float, float]:
+    return LENGTHS.get(lang.partition("-")[0], UNKNOWN_LENGTH)
+
+
+def _letters(text: str) -> int:
+    return sum(unicodedata.category(sign)[0] not in "MZC" for sign in text)
+
+
+def _ending(source: Source, text: str, lang: str) -> Check:
+    """A sentence that lost its full stop was mostly cut off."""
+    lost = source.text.rstrip().endswith(_ENDS) and not text.rstrip().endswith(_ENDS) and lang not in _WITHOUT_STOPS
+    return _flag("ending", lost, "review")
+
+
+def _loops(text: str) -> bool:
+    packed = len(zlib.compress(text.encode(), 9)) / len(text.encode())
+    return bool(_LOOP.search(text)) or (len(text) >= LOOP_LETTERS and packed < LOOP_RATIO)
+
+
+def digits(text: str) -> str:
+    """The digits of a text in a row, in ASCII: "+٤٩ ٣٠" is "4930"."""
+    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
+
+
+def _numbers(source: str, text: str) -> Check:
+    """Of whole sentences: numbers may be written in words, so this only warns."""
+    return _flag("numbers", sorted(digits(source)) != sorted(digits(text)), "warn")
+
+
+def _answer(source: Source, text: str, answer: str) -> Iterator[Check]:
+    found = spans.occurrences(text, answer)
+    once: Status = "fail" if not found else "review" if len(found) > 1 else "ok"
+    yield Check(name="answer_once", outcome=once, value=len(found))
+    yield _flag("answer_digits", digits(source.answer) != digits(answer), "fail")
+    likeness = sound(source.answer, answer)
+    yield Check(name="answer_sound", outcome="ok" if likeness >= SOUNDS_ALIKE else "warn", value=_round(likeness))
+
+
+@lru_cache(maxsize=1 << 14)
+def sound(one: str, other: str) -> float:
+    """How alike two names sound, by their consonants in any script, 0 to 1. Names that are translated do not."""
+    return SequenceMatcher(None, skeleton(one), skeleton(other), autojunk=False).ratio()
+
+
+@lru_cache(maxsize=1 << 14)
+def skeleton(name: str) -> str:
+    """The consonants of a name, those that languages exchange made one: "Turkey" is "trkj"."""
+    latin = str(anyascii(name)).lower().replace("ph", "f").replace("ch", "k").replace("sh", "s")
+    return _VOWELS.sub("", latin).translate(_ALIKE) or latin
+
+
+def _language(source: Source, text: str, lang: str, others: tuple[str, ...]) -> Check:
+    own = langid.label(lang)
+    labels = langid.closed_set(source.lang, lang, others)
+    if own is None or len(labels) < 2 or _same_language(source.lang, lang):
+        return Check(name="language", outcome="ok")
+    chances = langid.posterior(text, labels)
+    best = max(chances, key=lambda name: chances[name])
+    odds = chances[best] / max(chances[own], 1e-9)
+    outcome: Status = (
+        "ok" if best == own else "review" if odds < SURE else "fail" if best == langid.label(source.lang) else "review"
+    )
+    return Check(name="language", outcome=outcome, value=_round(chances[own]))
+
+
+def _same_language(one: str, other: str) -> bool:
+    return one.partition("-")[0] == other.partition("-")[0]
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
