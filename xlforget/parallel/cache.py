@@ -35,7 +35,7 @@ class Cache:
         self._known |= new
         if self._path:
             lines = "".join(f"{json.dumps([key, one.text, one.ended, one.score, one.unknown])}\n" for key, one in new.items())
-            with open(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
+            with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
                 file.write(f"\n{lines}")
 
 

@@ -8,13 +8,10 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Collection, Iterator
-from difflib import SequenceMatcher
-from functools import lru_cache
-
-from anyascii import anyascii
 
 from xlforget.parallel import langid, scripts, spans
 from xlforget.parallel.pair import Check, Source, Status
+from xlforget.parallel.sound import sound
 
 # Length in letters against English, first and last percentile of parallel text (FLORES-200 and BMLAMA-53).
 LENGTHS = {
@@ -37,10 +34,6 @@ _LOOP = re.compile(r"(?<!\S)(\S+(?:\s+\S+){0,5}?)(?:\s+\1(?!\S)){2,}|(\S{2,}?)\2
 _ENDS = tuple(".!?…。．！？।॥؟۔։။៕\"'»”)")
 _WITHOUT_STOPS = ("th", "lo")
 _WORD = re.compile(r"[^\s.,;:!?\"«»()।۔、。]+")
-_VOWELS = re.compile(r"[^bcdfghjklmnpqrstvwxyz0-9]")
-_ALIKE = str.maketrans(
-    {"c": "k", "q": "k", "x": "k", "z": "s", "v": "b", "w": "b", "y": "j", "p": "b", "f": "b", "g": "k", "d": "t"}
-)
 
 
 def check(
@@ -134,19 +127,6 @@ def _answer(source: Source, text: str, answer: str) -> Iterator[Check]:
     yield _flag("answer_digits", digits(source.answer) != digits(answer), "fail")
     likeness = sound(source.answer, answer)
     yield Check(name="answer_sound", outcome="ok" if likeness >= SOUNDS_ALIKE else "warn", value=_round(likeness))
-
-
-@lru_cache(maxsize=1 << 14)
-def sound(one: str, other: str) -> float:
-    """How alike two names sound, by their consonants in any script, 0 to 1. Names that are translated do not."""
-    return SequenceMatcher(None, skeleton(one), skeleton(other), autojunk=False).ratio()
-
-
-@lru_cache(maxsize=1 << 14)
-def skeleton(name: str) -> str:
-    """The consonants of a name, those that languages exchange made one: "Turkey" is "trkj"."""
-    latin = str(anyascii(name)).lower().replace("ph", "f").replace("ch", "k").replace("sh", "s")
-    return _VOWELS.sub("", latin).translate(_ALIKE) or latin
 
 
 def _language(source: Source, text: str, lang: str, others: tuple[str, ...]) -> Check:

@@ -47,10 +47,10 @@ def judge(
     """
     answer = text[slice(*placed.span)] if placed.span else None
     found = checks.check(source, text, answer, lang, others=others, ended=ended, unknown=unknown)
-    if source.span is not None and placed.outcome != "ok":
+    if placed.outcome != "ok":
         found = (*found, Check(name="span", outcome=placed.outcome))
     found = (*found, *more)
-    nowhere = source.span is not None and placed.span is None
+    nowhere = placed.span is None and placed.outcome == "review"
     return Draft(
         wordings=() if nowhere else (Wording(text=text, span=placed.span, role="all"),),
         status=min(worst(found), worst_allowed, key=ORDER.index),

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xlforget.errors import UsageError
 from xlforget.parallel.pair import Pair, Role, Status, TranslatorInfo, Wording
-from xlforget.parallel.rows import Row, from_row, to_row
+from xlforget.parallel.rows import Row, from_row, sealed, to_row
 
 __all__ = ["Pair", "ParallelSet", "Role", "Status", "TranslatorInfo", "Wording"]
 
@@ -60,11 +60,19 @@ class ParallelSet(_Value):
             raise ValueError("a pair in a language that the set does not name")
         if len({info.name for info in self.translators}) != len(self.translators):
             raise ValueError("rows of one backend that name different models")
+        if not {pair.translator for pair in self.pairs} - {""} <= {info.name for info in self.translators}:
+            raise ValueError("a row by a translator that the set does not name")
         return self
 
     def usable(self) -> tuple[Pair, ...]:
         """The pairs that are trained, measured and gated: status ``ok`` or ``warn``."""
         return tuple(pair for pair in self.pairs if pair.usable)
+
+    def exchanged(self, pair: Pair) -> Self:
+        """The same set with another row for that fact and language."""
+        place = pair.fact, pair.lang
+        pairs = tuple(pair if (old.fact, old.lang) == place else old for old in self.pairs)
+        return type(self).model_validate({**dict(self), "pairs": pairs})
 
     def digest(self) -> str:
         """HMAC-SHA256 in hex, under the salt, of the rows in order as canonical JSON (RFC 8785)."""
@@ -72,8 +80,7 @@ class ParallelSet(_Value):
 
     def _rows(self) -> list[dict[str, Any]]:
         infos = {info.name: info for info in self.translators}
-        key = bytes.fromhex(self.salt)
-        return [to_row(pair, infos.get(pair.translator, NOBODY), key) for pair in self.pairs]
+        return [to_row(pair, infos.get(pair.translator, NOBODY)) for pair in self.pairs]
 
     def save(self, path: Path) -> None:
         """Write `to_bytes`, readable by the owner only (0600); never half a file."""
@@ -82,7 +89,8 @@ class ParallelSet(_Value):
     def to_bytes(self) -> bytes:
         """A header line and one line a pair, as JSON Lines."""
         header = _Header(format=FORMAT, version=VERSION, languages=self.languages, salt=self.salt, pairs=len(self.pairs))
-        rows = [header.model_dump(mode="json"), *self._rows()]
+        key = bytes.fromhex(self.salt)
+        rows = [header.model_dump(mode="json"), *(sealed(row, key) for row in self._rows())]
         return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
     @classmethod

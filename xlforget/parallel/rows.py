@@ -90,10 +90,10 @@ class Row(_Value):
     seal: str = Field("", repr=False)
 
 
-def to_row(pair: Pair, info: TranslatorInfo, key: bytes) -> dict[str, Any]:
-    """The pair as a JSON object with its seal."""
+def to_row(pair: Pair, info: TranslatorInfo) -> dict[str, Any]:
+    """The pair as a JSON object, without a seal."""
     first = pair.wordings[0] if pair.wordings else None
-    row = {
+    return {
         "id": pair.fact,
         "lang": pair.lang,
         "status": pair.status,
@@ -110,6 +110,10 @@ def to_row(pair: Pair, info: TranslatorInfo, key: bytes) -> dict[str, Any]:
         "candidates": list(pair.candidates),
         "relation": pair.relation,
     }
+
+
+def sealed(row: dict[str, Any], key: bytes) -> dict[str, Any]:
+    """The row with its seal."""
     return {**row, "seal": _seal(row, key)}
 
 

@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 
 from xlforget.parallel.pair import Status
 from xlforget.parallel.scripts import joined
+from xlforget.parallel.sound import sound
 from xlforget.request.clean import clean
 from xlforget.request.fact import Statement
 
 Span = tuple[int, int]
+# What a machine puts before a name that stands alone, and that is no part of it.
+ARTICLES = {
+    "en": ("the ",), "es": ("el ", "la ", "los ", "las "), "ca": ("el ", "la ", "els ", "les ", "l'", "l’"),
+    "gl": ("o ", "a ", "os ", "as "), "pt": ("o ", "a ", "os ", "as "), "fr": ("le ", "la ", "les ", "l'", "l’"),
+    "it": ("il ", "lo ", "la ", "i ", "gli ", "le ", "l'", "l’"), "de": ("der ", "die ", "das ", "dem ", "den "),
+    "oc": ("lo ", "la ", "los ", "las ", "l'", "l’"), "eo": ("la ",), "nl": ("de ", "het "),
+}  # fmt: skip
 # Ways to find an answer, in the order of trust.
 MARKED, ALONE, VERBATIM, SOUND = "marked", "alone", "verbatim", "sound"
+CLEARLY_ALIKE = 0.75
 _EDGE = " \t\n.,;:!?\"'«»“”‘’()[]¿¡。，！？、।؟۔"
 _NO_WORD = re.compile(r"[^\W\d_]")
 
@@ -70,6 +79,26 @@ def place(text: str, votes: Mapping[str, str]) -> Placed:
 def trim(said: str) -> str:
     """A vote without the blanks and signs around it."""
     return clean(said).strip(_EDGE)
+
+
+def sounding(text: str, answer: str) -> str:
+    """The words of a text that sound like the answer, and more so than any others; "" where none do."""
+    words = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
+    sizes = range(1, len(answer.split()) + 2)
+    runs = [
+        trim(text[start : words[k + size - 1][1]]) for size in sizes for k, (start, _) in enumerate(words[: 1 - size or None])
+    ]
+    likeness, best = max(((sound(answer, run), run) for run in runs if run), default=(0.0, ""))
+    return best if likeness >= CLEARLY_ALIKE else ""
+
+
+def without_article(said: str, lang: str) -> str:
+    """A vote without the article before it; for answers that have none in the source."""
+    said = trim(said)
+    for article in ARTICLES.get(lang.partition("-")[0], ()):
+        if said.casefold().startswith(article) and len(said) > len(article):
+            return said[len(article) :]
+    return said
 
 
 def marked(statement: Statement, opening: str, closing: str) -> str | None:

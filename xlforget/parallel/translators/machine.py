@@ -69,12 +69,12 @@ class Machine:
         from_lang = sources[0].lang
         heard = self._heard(sources, from_lang, lang)
         texts = [clean(one.full.text).strip() for one in heard]
-        placed = [_place(source, text, one) for source, text, one in zip(sources, texts, heard, strict=True)]
+        placed = [_place(source, text, lang, one) for source, text, one in zip(sources, texts, heard, strict=True)]
         backs = self._back(texts, placed, from_lang, lang)
         return [
             judge(
                 source, text, place, lang, others,
-                more=_compared(source, back), ended=one.full.ended, unknown=one.full.unknown, back=back[0],
+                more=list(_compared(source, back)), ended=one.full.ended, unknown=one.full.unknown, back=back[0],
             )
             for source, text, place, one, back in zip(sources, texts, placed, heard, backs, strict=True)
         ]  # fmt: skip
@@ -113,7 +113,7 @@ def _by_language(sources: Sequence[Source | None]) -> dict[str, list[int]]:
     return numbers
 
 
-def _place(source: Source, text: str, heard: Heard) -> Placed:
+def _place(source: Source, text: str, lang: str, heard: Heard) -> Placed:
     if source.span is None:
         return Placed(None)
     votes = {
@@ -121,6 +121,8 @@ def _place(source: Source, text: str, heard: Heard) -> Placed:
         ALONE: heard.alone.text if heard.alone else "",
         VERBATIM: source.answer if spans.occurrences(text, source.answer) else "",
     }
+    if spans.without_article(source.answer, source.lang) == source.answer:
+        votes = {way: spans.without_article(said, lang) for way, said in votes.items()}
     return spans.place(text, votes)
 
 
@@ -132,12 +134,13 @@ def _compared(source: Source, back: tuple[str, str]) -> Iterator[Check]:
         outcome: Status = "fail" if score < BACK_FAIL else "warn" if score < BACK_WARN else "ok"
         yield Check(name="back", outcome=outcome, value=round(score, 1))
     if answer and source.span is not None:
-        same = spans.trim(answer).casefold() == spans.trim(source.answer).casefold()
+        one, other = (spans.without_article(said, source.lang).casefold() for said in (answer, source.answer))
+        same = one == other
         yield Check(name="answer_back", outcome="ok" if same else "warn")
 
 
 @remember
 def _chrf():  # type: ignore[no-untyped-def]
-    from sacrebleu.metrics import CHRF  # here: it is slow to import
+    from sacrebleu.metrics.chrf import CHRF  # here: it is slow to import
 
     return CHRF()

@@ -1,0 +1,85 @@
+"""A request into other languages, as a command was asked to: which translators, in which order, and what they know."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xlforget.errors import UsageError
+from xlforget.parallel.build import build_parallel_set
+from xlforget.parallel.cache import Cache
+from xlforget.parallel.languages import auto_languages
+from xlforget.parallel.parallel_set import ParallelSet
+from xlforget.parallel.translators import ENGINES, OWN, EngineOptions, Translator, get_translator, open_engine
+from xlforget.parallel.translators.file import File
+from xlforget.parallel.translators.machine import Machine
+from xlforget.request.fact import ErasureRequest
+
+FILE = "file"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """``languages`` (): all that the request can be had in without a machine. ``translator`` "": no machine.
+
+    ``translations``: the user's own files, which come before the machine.
+    """
+
+    languages: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    translator: str = ""
+    options: EngineOptions = field(default_factory=EngineOptions)
+    translations: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def prepare(
+    request: ErasureRequest,
+    wanted: Wanted,
+    known: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ParallelSet:
+    """The parallel set, with every row's status. ``known``: file of translations that were made already.
+
+    ``say`` is told each machine's name, version and licence before it begins. Raises UsageError (2), MachineError (4).
+    """
+    languages = wanted.languages or auto_languages(request)
+    count = _Count(len(request.facts) * len(languages), progress)
+    translators = _translators(request, wanted, known, count.add)
+    for translator in translators[len(OWN) :]:
+        info = translator.info()
+        say(f"translating with {info.name} {info.version} ({info.licence}) into {', '.join(languages)}")
+    return build_parallel_set(request, languages, translators, wanted.leave_out, seed=wanted.seed)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raise UsageError for a translator that there is not, or that lacks what it needs."""
+    if wanted.translator == FILE and not wanted.translations:
+        raise UsageError("The file translator needs a file.", do="Name it with --translations FILE.", code="NO_TRANSLATIONS")
+    if wanted.translator and wanted.translator not in (FILE, *ENGINES, *OWN):
+        names = ", ".join((*OWN, FILE, *ENGINES))
+        raise UsageError(f"Unknown translator {wanted.translator!r}.", do=f"Use one of: {names}.", code="UNKNOWN_TRANSLATOR")
+
+
+def _translators(
+    request: ErasureRequest, wanted: Wanted, known: Path | None, tick: Callable[[int], None]
+) -> Sequence[Translator]:
+    """What the request says itself comes first, then the user's files, then the machine."""
+    check_wanted(wanted)
+    found: list[Translator] = [get_translator(name) for name in OWN]
+    if wanted.translations:
+        found.append(File(wanted.translations, request))
+    if wanted.translator in ENGINES:
+        found.append(Machine(open_engine(wanted.translator, wanted.options), Cache(known), tick))
+    return found
+
+
+class _Count:
+    """How many rows are done, of how many at most."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def add(self, rows: int) -> None:
+        self._done += rows
+        self._progress(self._done, self._total)
