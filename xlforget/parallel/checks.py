@@ -7,6 +7,7 @@ Each check has a name, an outcome and, where there is one, a figure. ``fail``: t
 import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from xlforget.parallel import langid, scripts, spans
@@ -31,7 +32,9 @@ _MARKUP = re.compile(
     r"</?[A-Za-z][^<>]*>|<mask>|&(?:lt|gt|amp|quot|#\d+);|\[/?[a-z]\]|(?:^|\s)[*@#](?=\w)|[\u202a-\u202e\u2066-\u2069\u200e\u200f]"
 )
 _LOOP = re.compile(r"(?<!\S)(\S+(?:\s+\S+){0,5}?)(?:\s+\1(?!\S)){2,}|(\S{2,}?)\2{3,}")
+_RUN = re.compile(r"\d+")
 _ENDS = tuple(".!?…。．！？।॥؟۔։။៕\"'»”)")
+_CAPITAL_NOUNS = ("de", "lb")
 _WITHOUT_STOPS = ("th", "lo")
 _WORD = re.compile(r"[^\s.,;:!?\"«»()।۔、。]+")
 
@@ -57,6 +60,7 @@ def check(
         _flag("loop", _loops(text) and not _loops(source.text), "fail"),
         _flag("markup", bool(set(_MARKUP.findall(text)) - set(_MARKUP.findall(source.text))), "fail"),
         _flag("ended", not ended, "fail"), _flag("unknown_word", unknown, "review"), _numbers(source.text, text),
+        _flag("capitals", _more_capitals(source, text, lang), "warn"),
         *(_answer(source, text, answer) if answer is not None and source.span is not None else ()),
     ]  # fmt: skip
     in_script = all(one.outcome != "fail" for one in found[:2])
@@ -107,7 +111,7 @@ def _ending(source: Source, text: str, lang: str) -> Check:
 
 def _loops(text: str) -> bool:
     packed = len(zlib.compress(text.encode(), 9)) / len(text.encode())
-    return bool(_LOOP.search(text)) or (len(text) >= LOOP_LETTERS and packed < LOOP_RATIO)
+    return bool(_LOOP.search(" ".join(_WORD.findall(text)))) or (len(text) >= LOOP_LETTERS and packed < LOOP_RATIO)
 
 
 def digits(text: str) -> str:
@@ -115,16 +119,34 @@ def digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
 
 
+def _more_capitals(source: Source, text: str, lang: str) -> bool:
+    """Capitals within a sentence that begins with the same name: a verb was taken for a part of it."""
+    if lang.partition("-")[0] in _CAPITAL_NOUNS or source.text.split()[:1] != text.split()[:1]:
+        return False
+    return sum(word[:1].isupper() for word in text.split()) > sum(word[:1].isupper() for word in source.text.split())
+
+
 def _numbers(source: str, text: str) -> Check:
     """Of whole sentences: numbers may be written in words, so this only warns."""
     return _flag("numbers", sorted(digits(source)) != sorted(digits(text)), "warn")
 
 
+def _digits(source: str, answer: str) -> Status:
+    """A number stays the same. A date's month or an ordinal may be a word in one language and a number in another."""
+    if digits(source) == digits(answer):
+        return "ok"
+    if not any(sign.isalpha() for sign in source):
+        return "fail"
+    runs = Counter(_RUN.findall(answer))
+    return "warn" if Counter(_RUN.findall(source)) <= runs and runs else "review"
+
+
 def _answer(source: Source, text: str, answer: str) -> Iterator[Check]:
     found = spans.occurrences(text, answer)
-    once: Status = "fail" if not found else "review" if len(found) > 1 else "ok"
-    yield Check(name="answer_once", outcome=once, value=len(found))
-    yield _flag("answer_digits", digits(source.answer) != digits(answer), "fail")
+    lost = len(found) < len(spans.occurrences(source.text, source.answer))
+    doubtful = len(found) > 1 or lost or (len(found) == 1 and spans.inside_word(text, found[0]))
+    yield Check(name="answer_once", outcome="fail" if not found else "review" if doubtful else "ok", value=len(found))
+    yield Check(name="answer_digits", outcome=_digits(source.answer, answer))
     likeness = sound(source.answer, answer)
     yield Check(name="answer_sound", outcome="ok" if likeness >= SOUNDS_ALIKE else "warn", value=_round(likeness))
 
@@ -134,12 +156,14 @@ def _language(source: Source, text: str, lang: str, others: tuple[str, ...]) -> 
     labels = langid.closed_set(source.lang, lang, others)
     if own is None or len(labels) < 2 or _same_language(source.lang, lang):
         return Check(name="language", outcome="ok")
-    chances = langid.posterior(text, labels)
+    kept = set(_WORD.findall(source.text))
+    own_words = " ".join(word for word in _WORD.findall(text) if word not in kept)
+    # Names pull a short sentence into their own language, or hold it in its: one reading with them and one without.
+    readings = [langid.posterior(said, labels) for said in dict.fromkeys((text, own_words)) if said]
+    chances = max(readings, key=lambda reading: reading[own] / max(reading.values()))
     best = max(chances, key=lambda name: chances[name])
-    odds = chances[best] / max(chances[own], 1e-9)
-    outcome: Status = (
-        "ok" if best == own else "review" if odds < SURE else "fail" if best == langid.label(source.lang) else "review"
-    )
+    stayed = best == langid.label(source.lang) and chances[best] > SURE * chances[own]
+    outcome: Status = "ok" if best == own else "fail" if stayed else "review"
     return Check(name="language", outcome=outcome, value=_round(chances[own]))
 
 

@@ -18,6 +18,7 @@ WORDS = {
     "markup": "markup was left in it",
     "ended": "it was cut off",
     "unknown_word": "a word was not translated",
+    "capitals": "capitals that the source does not have",
     "numbers": "other numbers than the source",
     "answer_once": "the answer does not stand in it exactly once",
     "answer_digits": "other digits in the answer",

@@ -69,10 +69,10 @@ def place(text: str, votes: Mapping[str, str]) -> Placed:
     found = occurrences(text, next(vote for vote in votes.values() if vote.casefold() == said))
     if len(found) != 1:
         return Placed(None, votes, "review", "the answer stands more than once" if found else "the answer is not there")
+    if inside_word(text, found[0]):
+        return Placed(found[0], votes, "review", "the answer stands inside a longer word")
     if any(vote.casefold() != said for way, vote in votes.items() if way != SOUND):
         return Placed(found[0], votes, "warn", "one way of finding the answer disagrees")
-    if inside_word(text, found[0]):
-        return Placed(found[0], votes, "warn", "the answer stands inside a longer word")
     return Placed(found[0], votes)
 
 
@@ -88,7 +88,7 @@ def sounding(text: str, answer: str) -> str:
     runs = [
         trim(text[start : words[k + size - 1][1]]) for size in sizes for k, (start, _) in enumerate(words[: 1 - size or None])
     ]
-    likeness, best = max(((sound(answer, run), run) for run in runs if run), default=(0.0, ""))
+    likeness, _, best = max(((sound(answer, run), -len(run), run) for run in runs if run), default=(0.0, 0, ""))
     return best if likeness >= CLEARLY_ALIKE else ""
 
 
