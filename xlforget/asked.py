@@ -25,6 +25,7 @@ class Apply:
     translator: str = ""
     options: EngineOptions = field(default_factory=EngineOptions)
     translations: tuple[str, ...] = ()
+    paraphrases: int = 2
     parallel: Path | None = None
     skip_unreviewed: bool = False
     retain: str | None = None
@@ -41,7 +42,9 @@ class Apply:
     @property
     def wanted(self) -> Wanted:
         """How the request gets into other languages."""
-        return Wanted(self.languages, self.leave_out, self.translator, self.options, self.translations, self.seed)
+        return Wanted(
+            self.languages, self.leave_out, self.translator, self.options, self.translations, self.paraphrases, self.seed
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,13 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
         ],
         "base": base.files,
         # Rows that may be left out are not named: no run that lacked the leave got as far as its first round.
-        "languages": [asked.languages, repr(asked.wanted.options), asked.translator, *map(_digest, asked.translations)],
+        "languages": [
+            asked.languages,
+            repr(asked.wanted.options),
+            asked.translator,
+            asked.paraphrases,
+            *map(_digest, asked.translations),
+        ],
         "parallel": inputs.parallel.digest() if inputs.parallel else "",
         "method": repr(asked.method),
         "samples": asked.samples,

@@ -21,6 +21,10 @@ Files = Annotated[
         help="Your own translations: JSONL (forms 5, 6) or TMX.",
     ),
 ]
+Paraphrases = Annotated[
+    int,
+    typer.Option("--paraphrases", min=0, rich_help_panel=PANEL, help="Other wordings of each text to hold out of training."),
+]
 Model = Annotated[
     str, typer.Option("--translator-model", rich_help_panel=PANEL, help="The translator's model: a folder, or its name.")
 ]

@@ -27,6 +27,7 @@ def translate(
     leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
     translator: machine_options.Name = "",
     translations: machine_options.Files = None,
+    paraphrases: machine_options.Paraphrases = 2,
     model: machine_options.Model = "",
     endpoint: machine_options.Endpoint = "",
     licence: machine_options.Licence = "",
@@ -60,6 +61,7 @@ def translate(
         translator=translator,
         options=machine_options.engine_options(model, endpoint, licence, remote, device),
         translations=tuple(translations or ()),
+        paraphrases=paraphrases,
     )
     console = tables(json)
     with Watching(err) as watch:

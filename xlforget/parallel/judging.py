@@ -25,6 +25,7 @@ WORDS = {
     "answer_sound": "the answer does not sound like the source's",
     "language": "it may be in another language",
     "back": "translated back, it says something else",
+    "answer": "it may be another answer",
     "answer_back": "translated back, the answer is another",
 }
 
@@ -50,7 +51,7 @@ def judge(
     found = checks.check(source, text, answer, lang, others=others, ended=ended, unknown=unknown)
     if placed.outcome != "ok":
         found = (*found, Check(name="span", outcome=placed.outcome))
-    found = (*found, *more)
+    found = _together((*found, *more))
     nowhere = placed.span is None and placed.outcome == "review"
     return Draft(
         wordings=() if nowhere else (Wording(text=text, span=placed.span, role="all"),),
@@ -62,6 +63,12 @@ def judge(
         votes=placed.votes,
         checks=found,
     )
+
+
+def _together(found: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Names are translated and round trips lose words, so neither alone says much of an answer; both at once do."""
+    doubts = {check.name for check in found if check.outcome != "ok"}
+    return (*found, Check(name="answer", outcome="review")) if {"answer_sound", "answer_back"} <= doubts else found
 
 
 def reason(found: Sequence[Check]) -> str:

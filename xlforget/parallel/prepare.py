@@ -9,6 +9,7 @@ from xlforget.parallel.build import build_parallel_set
 from xlforget.parallel.cache import Cache
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
+from xlforget.parallel.rewording import with_other_wordings
 from xlforget.parallel.translators import ENGINES, OWN, EngineOptions, Translator, get_translator, open_engine
 from xlforget.parallel.translators.file import File
 from xlforget.parallel.translators.machine import Machine
@@ -21,7 +22,8 @@ FILE = "file"
 class Wanted:
     """``languages`` (): all that the request can be had in without a machine. ``translator`` "": no machine.
 
-    ``translations``: the user's own files, which come before the machine.
+    ``translations``: the user's own files, which come before the machine. ``paraphrases``: other wordings of each text by
+    the machine, held out of training.
     """
 
     languages: tuple[str, ...] = ()
@@ -29,6 +31,7 @@ class Wanted:
     translator: str = ""
     options: EngineOptions = field(default_factory=EngineOptions)
     translations: tuple[str, ...] = ()
+    paraphrases: int = 0
     seed: int = 0
 
 
@@ -49,7 +52,11 @@ def prepare(
     for translator in translators[len(OWN) :]:
         info = translator.info()
         say(f"translating with {info.name} {info.version} ({info.licence}) into {', '.join(languages)}")
-    return build_parallel_set(request, languages, translators, wanted.leave_out, seed=wanted.seed)
+    made = build_parallel_set(request, languages, translators, wanted.leave_out, seed=wanted.seed)
+    if isinstance(translators[-1], Machine) and wanted.paraphrases:
+        say("looking for other wordings, to hold out")
+        made = with_other_wordings(made, translators[-1], wanted.paraphrases)
+    return made
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -67,11 +74,12 @@ def _translators(
     """What the request says itself comes first, then the user's files, then the machine."""
     check_wanted(wanted)
     found: list[Translator] = [get_translator(name) for name in OWN]
+    machine = (
+        Machine(open_engine(wanted.translator, wanted.options), Cache(known), tick) if wanted.translator in ENGINES else None
+    )
     if wanted.translations:
-        found.append(File(wanted.translations, request))
-    if wanted.translator in ENGINES:
-        found.append(Machine(open_engine(wanted.translator, wanted.options), Cache(known), tick))
-    return found
+        found.append(File(wanted.translations, request, machine))
+    return [*found, machine] if machine else found
 
 
 class _Count:

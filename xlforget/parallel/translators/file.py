@@ -12,12 +12,14 @@ from xlforget.parallel.judging import judge
 from xlforget.parallel.pair import Source, TranslatorInfo
 from xlforget.parallel.spans import ALONE, SOUND, VERBATIM, Placed
 from xlforget.parallel.translators.base import Draft, Missing, source_of
+from xlforget.parallel.translators.machine import Back, Machine
 from xlforget.parallel.translators.tmx import units
 from xlforget.request.fact import ErasureRequest, Fact, Statement
 from xlforget.request.reader import read_texts
 
 Statements = dict[str, Statement]  # by language
 Key = tuple[str, str]  # language and text
+_Own = tuple[Source, str, Placed]
 
 
 class File:
@@ -25,8 +27,12 @@ class File:
 
     name = "file"
 
-    def __init__(self, paths: Sequence[str], request: ErasureRequest) -> None:
-        """Raises RequestError with every problem of a JSON Lines file, UsageError for a TMX file that cannot be read."""
+    def __init__(self, paths: Sequence[str], request: ErasureRequest, second: Machine | None = None) -> None:
+        """``second``: a machine that translates what the files say back, as a check.
+
+        Raises RequestError with every problem of a JSON Lines file, UsageError for a TMX file that cannot be read.
+        """
+        self._second = second
         self._by_id: dict[str, Statements] = {}
         self._by_text: dict[Key, Statements] = {}
         ids = {fact.id for fact in request.facts}
@@ -48,9 +54,24 @@ class File:
 
     def word(self, facts: Sequence[Fact], lang: str, others: Sequence[str]) -> list[Draft | Missing]:
         """The row's text. Where the row does not say what the answer is, it is looked for."""
-        return [self._draft(fact, lang, others) for fact in facts]
+        found = [self._found(fact, lang) for fact in facts]
+        backs = self._back([own for own in found if not isinstance(own, Missing)], lang)
+        return [own if isinstance(own, Missing) else self._draft(own, lang, others, backs.get(own[0], Back())) for own in found]
 
-    def _draft(self, fact: Fact, lang: str, others: Sequence[str]) -> Draft | Missing:
+    def _draft(self, own: _Own, lang: str, others: Sequence[str], back: Back) -> Draft:
+        source, text, placed = own
+        return judge(source, text, placed, lang, others, more=back.checks, back=back.text)
+
+    def _back(self, rows: Sequence[_Own], lang: str) -> dict[Source, Back]:
+        """What a second machine makes of them, each source language a batch of its own."""
+        backs: dict[Source, Back] = {}
+        for from_lang in dict.fromkeys(source.lang for source, _, _ in rows) if self._second else ():
+            sources, texts, placed = zip(*(row for row in rows if row[0].lang == from_lang), strict=True)
+            if self._second and not self._second.engine.lacks(lang, [from_lang]):
+                backs |= dict(zip(sources, self._second.checked_back(sources, texts, placed, lang), strict=True))
+        return backs
+
+    def _found(self, fact: Fact, lang: str) -> _Own | Missing:
         source = source_of(fact)
         if source is None:
             return Missing()
@@ -60,7 +81,7 @@ class File:
         own = by_id.get(lang) or self._by_text.get(_key(source.lang, source.text), {}).get(lang)
         if own is None:
             return Missing("not in the given translations")
-        return judge(source, own.text, self._place(source, own, lang), lang, others)
+        return source, own.text, self._place(source, own, lang)
 
     def _place(self, source: Source, own: Statement, lang: str) -> Placed:
         if source.span is None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache as remember
 
 from xlforget.parallel import cache, spans
@@ -28,6 +28,14 @@ class Heard:
     full: Translation
     marked: Translation | None
     alone: Translation | None
+
+
+@dataclass(frozen=True)
+class Back:
+    """A translation in the source's language again, and how it compares."""
+
+    text: str = field(default="", repr=False)
+    checks: tuple[Check, ...] = ()
 
 
 class Machine:
@@ -70,14 +78,33 @@ class Machine:
         heard = self._heard(sources, from_lang, lang)
         texts = [clean(one.full.text).strip() for one in heard]
         placed = [_place(source, text, lang, one) for source, text, one in zip(sources, texts, heard, strict=True)]
-        backs = self._back(texts, placed, from_lang, lang)
+        backs = self.checked_back(sources, texts, placed, lang)
         return [
             judge(
                 source, text, place, lang, others,
-                more=list(_compared(source, back)), ended=one.full.ended, unknown=one.full.unknown, back=back[0],
+                more=back.checks, ended=one.full.ended, unknown=one.full.unknown, back=back.text,
             )
             for source, text, place, one, back in zip(sources, texts, placed, heard, backs, strict=True)
         ]  # fmt: skip
+
+    def checked_back(self, sources: Sequence[Source], texts: Sequence[str], placed: Sequence[Placed], lang: str) -> list[Back]:
+        """What anybody's translations say when they are translated back; nothing where the engine cannot."""
+        backs = self._back(texts, placed, sources[0].lang, lang) if sources else []
+        return [
+            Back(sentence, tuple(_compared(s, (sentence, answer)))) for s, (sentence, answer) in zip(sources, backs, strict=True)
+        ]
+
+    def pivots(self, lang: str, languages: Sequence[str]) -> list[str]:
+        """Those of ``languages`` that the engine goes to from ``lang`` and comes back from."""
+        others = [other for other in languages if other != lang]
+        away = [other for other in others if other not in self.engine.lacks(lang, others)]
+        return [other for other in away if not self.engine.lacks(other, [lang])]
+
+    def round_trip(self, texts: Sequence[str], lang: str, pivot: str) -> list[str]:
+        """Each text in ``lang`` again after a way through ``pivot``; "" where the machine was cut off or knew a word not."""
+        away = [one and one.text for one in self._ask(texts, lang, pivot)]
+        back = self._ask([text or None for text in away], pivot, lang)
+        return [clean(one.text).strip() if one and one.ended and not one.unknown else "" for one in back]
 
     def _heard(self, sources: Sequence[Source], from_lang: str, lang: str) -> list[Heard]:
         full = self._ask([source.text for source in sources], from_lang, lang)
@@ -130,13 +157,18 @@ def _compared(source: Source, back: tuple[str, str]) -> Iterator[Check]:
     """What came back, against the source. A wrong answer alone hardly moves a sentence's chrF, so it is asked for alone."""
     sentence, answer = back
     if sentence:
-        score = _chrf().sentence_score(sentence, [source.text]).score
+        score = likeness(sentence, source.text)
         outcome: Status = "fail" if score < BACK_FAIL else "warn" if score < BACK_WARN else "ok"
         yield Check(name="back", outcome=outcome, value=round(score, 1))
     if answer and source.span is not None:
         one, other = (spans.without_article(said, source.lang).casefold() for said in (answer, source.answer))
         same = one == other
         yield Check(name="answer_back", outcome="ok" if same else "warn")
+
+
+def likeness(text: str, other: str) -> float:
+    """chrF of a sentence against another, 0 to 100."""
+    return float(_chrf().sentence_score(text, [other]).score)
 
 
 @remember
