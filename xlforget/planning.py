@@ -2,22 +2,26 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from xlforget import model_io
+from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply
 from xlforget.corpus import corpus as corpora
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import Problem, RequestError, UsageError
+from xlforget.measure.spoken import hear
 from xlforget.model_io import Opened
+from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
-from xlforget.parallel.prepare import check_wanted, prepare
+from xlforget.parallel.prepare import Wanted, check_wanted, prepare
 from xlforget.parallel.undecided import refuse_other, refuse_undecided
+from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
 from xlforget.request.reader import read_request
 
@@ -37,12 +41,13 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs with the model that they are for."""
+    """The inputs with the model that they are for. ``not_taken``: languages that ``auto`` left out, and why."""
 
     request: ErasureRequest
     base: Opened
     parallel: ParallelSet
     corpus: Corpus
+    not_taken: dict[str, str]
 
 
 def read_inputs(asked: Apply) -> Inputs:
@@ -107,16 +112,45 @@ def plan(
 
     Raises MissingTranslation, and RequestError for texts that this model cannot hold.
     """
+    wanted, not_taken = _wanted(asked, inputs, base)
     parallel = ParallelSet.load(kept) if kept and kept.is_file() else inputs.parallel
     if parallel is None:
         known = kept.with_name("translations.jsonl") if kept else None
-        parallel = prepare(inputs.request, asked.wanted, known, say, progress)
+        parallel = prepare(inputs.request, wanted, known, say, progress)
+    not_taken |= {lang: "the translator does not have it" for lang in wanted.where_possible if lang not in parallel.languages}
+    for lang, why in not_taken.items():
+        say(f"{lang} is left out: {why}")
     if kept:
         parallel.save(kept)
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request.facts, corpus)
-    return Plan(inputs.request, base, parallel, corpus)
+    return Plan(inputs.request, base, parallel, corpus, not_taken)
+
+
+def _wanted(asked: Apply, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[str, str]]:
+    """What was asked; with ``--languages auto``, in the languages that the model itself speaks, and why not in others.
+
+    The languages of the request's own texts are always taken, and all that can be had where the model speaks none.
+    """
+    if asked.languages or inputs.parallel:
+        return asked.wanted, {}
+    own = tuple(dict.fromkeys(lang for fact in inputs.request.facts for lang in fact.statements))
+    had = phrasebook.languages() if asked.translator else auto_languages(inputs.request)
+    others = [lang for lang in had if lang not in own]
+    stated = stated_languages(base.folder)
+    heard = hear(base.lm, base.encoder, others)
+    spoken = tuple(lang for lang in others if lang in stated or lang not in heard or heard[lang].spoken)
+    if not own and not spoken:
+        return asked.wanted, {}
+    silent = {
+        lang: f"the model does not speak it: {h.bits:.2f} bits per character, {h.shuffled:.2f} with the words shuffled"
+        for lang, h in heard.items()
+        if lang not in spoken
+    }
+    if asked.translator:
+        return replace(asked.wanted, languages=own, where_possible=spoken), silent
+    return replace(asked.wanted, languages=(*own, *spoken)), silent
 
 
 def _refuse_lost(facts: Sequence[Fact], corpus: Corpus) -> None:

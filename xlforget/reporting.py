@@ -97,7 +97,9 @@ def _request(run: Run) -> papers.Request:
         per_form={f"form {form}": n for form, n in sorted(Counter(f.form for f in run.plan.request.facts).items())},
         languages_unlearned=run.corpus.langs if run.unlearned else (),
         languages_only_tested=() if run.unlearned else run.corpus.langs,
-        languages_left_out=tuple(papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in out.items()),
+        languages_left_out=tuple(
+            papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in (run.plan.not_taken | out).items()
+        ),
         pairs_in_review=sum(p.status == "review" and p.undecided for p in run.plan.parallel.pairs) + len(run.corpus.refused),
         pairs_unusable=sum(p.status == "fail" and p.undecided for p in run.plan.parallel.pairs),
         pairs_dropped=sum(p.decision == "dropped" and not p.usable for p in run.plan.parallel.pairs),

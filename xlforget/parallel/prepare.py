@@ -22,6 +22,8 @@ FILE = "file"
 class Wanted:
     """``languages`` (): all that the request can be had in without a machine. ``translator`` "": no machine.
 
+    ``where_possible``: further languages, taken if the machine reaches them.
+
     ``translations``: the user's own files, which come before the machine. ``paraphrases``: other wordings of each text by
     the machine, held out of training.
     """
@@ -33,6 +35,7 @@ class Wanted:
     translations: tuple[str, ...] = ()
     paraphrases: int = 0
     seed: int = 0
+    where_possible: tuple[str, ...] = ()
 
 
 def prepare(
@@ -46,9 +49,11 @@ def prepare(
 
     ``say`` is told each machine's name, version and licence before it begins. Raises UsageError (2), MachineError (4).
     """
-    languages = wanted.languages or auto_languages(request)
-    count = _Count(len(request.facts) * len(languages), progress)
+    count = _Count(progress)
     translators = _translators(request, wanted, known, count.add)
+    languages = wanted.languages or auto_languages(request)
+    languages = (*languages, *_reached(translators[-1], request, [t for t in wanted.where_possible if t not in languages]))
+    count.total = len(request.facts) * len(languages)
     for translator in translators[len(OWN) :]:
         info = translator.info()
         say(f"translating with {info.name} {info.version} ({info.licence}) into {', '.join(languages)}")
@@ -57,6 +62,13 @@ def prepare(
         say("looking for other wordings, to hold out")
         made = with_other_wordings(made, translators[-1], wanted.paraphrases)
     return made
+
+
+def _reached(translator: Translator, request: ErasureRequest, languages: Sequence[str]) -> list[str]:
+    if not isinstance(translator, Machine):
+        return []
+    lacking = translator.lacks(request.facts, languages)
+    return [lang for lang in languages if lang not in lacking]
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -85,9 +97,10 @@ def _translators(
 class _Count:
     """How many rows are done, of how many at most."""
 
-    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
-        self._done, self._total, self._progress = 0, total, progress
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self.total = 0
+        self._done, self._progress = 0, progress
 
     def add(self, rows: int) -> None:
         self._done += rows
-        self._progress(self._done, self._total)
+        self._progress(self._done, self.total)
