@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -133,6 +134,11 @@ def test_the_whole_line_passes_on_free_english_text(place: Path) -> None:
 
 
 def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(place: Path) -> None:
+    from xlforget import planning
+    from xlforget.asked import Apply
+    from xlforget.errors import UsageError
+    from xlforget.parallel.undecided import MissingTranslation
+
     write(place / "two.jsonl", [
         {"id": "one", "lang": "en", "text": "Zorvana Quillfeather lives in the city of Tarnwick.", "answer": "Tarnwick"},
         {"id": "two", "lang": "en", "text": "The official language of Ghana is English.", "answer": "English"},
@@ -143,15 +149,16 @@ def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(plac
     assert done.returncode == 0, done.stderr
     if not (place / "base").exists():
         memorised_base(place)
-    base = ("apply", "two.jsonl", "--model", "base", "--out", "two", "--dry-run")
-    for given in (("--parallel", "two.set.jsonl"), ("--languages", "en,es", "--translator", "apertium")):
-        refused = xlforget(*base, *given, cwd=place)
-        assert refused.returncode == 2, refused.stdout + refused.stderr
-        assert "line 2: es: " in refused.stderr
-        assert "English" not in refused.stderr
-        allowed = xlforget(*base, *given, "--skip-unreviewed", cwd=place)
-        assert allowed.returncode == 0, allowed.stderr
-        assert "2 facts, 3 pairs" in allowed.stdout
-    other = xlforget(*base[:1], "request.jsonl", *base[2:], "--parallel", "two.set.jsonl", cwd=place)
-    assert other.returncode == 2
-    assert "not this request's" in other.stderr
+    refused = xlforget("apply", "two.jsonl", "--model", "base", "--parallel", "two.set.jsonl", "--dry-run", cwd=place)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "line 2: es: " in refused.stderr
+    assert "English" not in refused.stderr
+    here = Apply(request=str(place / "two.jsonl"), model=str(place / "base"), out=place / "two", key=place / "k.pem")
+    by_file = replace(here, parallel=place / "two.set.jsonl")
+    for asked in (by_file, replace(here, languages=("en", "es"), translator="apertium")):
+        with pytest.raises(MissingTranslation):
+            planning.dry_run(asked)
+        plan = planning.dry_run(replace(asked, skip_unreviewed=True))
+        assert [pair.lang for pair in plan.parallel.usable()] == ["en", "es", "en"]
+    with pytest.raises(UsageError, match="not this request's"):
+        planning.dry_run(replace(by_file, request=str(place / "request.jsonl")))
