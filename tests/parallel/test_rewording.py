@@ -3,7 +3,8 @@
 import pytest
 
 from xlforget.parallel.build import build_parallel_set
-from xlforget.parallel.rewording import with_other_wordings
+from xlforget.parallel.pair import Wording
+from xlforget.parallel.rewording import _checked, with_other_wordings
 from xlforget.parallel.translators import EngineOptions, get_translator, open_engine
 from xlforget.parallel.translators.machine import Machine
 from xlforget.request.fact import ErasureRequest, Fact, Statement
@@ -40,3 +41,19 @@ def test_wordings_of_the_real_apertium_are_held_out_and_keep_the_answer(facts: E
         assert len(set(texts)) == len(texts)
     assert [pair.wordings[:1] for pair in reworded.pairs] == [pair.wordings for pair in made.pairs]
     assert with_other_wordings(made, machine, 0) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("He now has his home in London.", True),
+        ("He now has his home in london.", False),
+        ("He now has his home in Paris.", False),
+        ("London: he has his home in London now.", False),
+        ("Somebody sold a mill near London.", False),
+        ("", False),
+    ],
+)
+def test_a_round_trip_that_says_another_answer_or_something_else_is_no_wording(text: str, taken: bool) -> None:
+    first = Wording(text="He has his home in London now.", span=(19, 25), role="all")
+    assert (_checked(first, text, "en", ("en", "es")) is not None) is taken
