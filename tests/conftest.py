@@ -43,6 +43,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def needs_apertium() -> None:
+    """Skip without Apertium and the pairs that tests use; `.ci/run` installs them."""
+    import shutil
+    import subprocess
+
+    if shutil.which("apertium") is None:
+        pytest.skip("needs Apertium")
+    modes = set(subprocess.run(["apertium", "-l"], capture_output=True, text=True, check=False).stdout.split())
+    lacking = {"eng-spa", "spa-eng", "eng-cat", "cat-eng", "cat-por", "cat-fra"} - modes
+    if lacking:
+        pytest.skip(f"needs Apertium's {', '.join(sorted(lacking))}")
+
+
+@pytest.fixture(scope="session")
 def sentences() -> tuple[str, ...]:
     """Invented sentences of different lengths, in several languages."""
     return SENTENCES

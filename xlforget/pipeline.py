@@ -56,7 +56,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     watch.stage("opening the model")
     base = model_io.open_model(asked.model, asked.device)
     with Work(asked.out, planning.fingerprint(asked, inputs, base), fresh=asked.fresh) as work:
-        plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"))
+        plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
         corpus, verdict_controls = plan.corpus, plan.corpus.controls["gate"]
         watch.stage("measuring what the model knows")
         before = after = measure.examine(base.lm, corpus, verdict_controls)

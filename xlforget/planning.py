@@ -1,52 +1,76 @@
 """Everything that is known before a model is changed: the request in all languages, in tokens, for this model."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from xlforget import model_io
+from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply
 from xlforget.corpus import corpus as corpora
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
-from xlforget.errors import Problem, RequestError
+from xlforget.errors import Problem, RequestError, UsageError
+from xlforget.measure.spoken import hear
 from xlforget.model_io import Opened
-from xlforget.parallel.build import build_parallel_set
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
-from xlforget.parallel.translators import get_translator
+from xlforget.parallel.prepare import Wanted, check_wanted, prepare
+from xlforget.parallel.undecided import refuse_other, refuse_undecided
+from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
 from xlforget.request.reader import read_request
 
-TRANSLATORS = ("given", "phrasebook")
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The user's files, read and checked."""
+    """The user's files, read and checked. ``parallel``: None where the request has yet to be worded."""
 
     request: ErasureRequest
     retain: tuple[Fact, ...]
     unseen: tuple[Fact, ...]
+    parallel: ParallelSet | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs with the model that they are for."""
+    """The inputs with the model that they are for. ``not_taken``: languages that ``auto`` left out, and why."""
 
     request: ErasureRequest
     base: Opened
     parallel: ParallelSet
     corpus: Corpus
+    not_taken: dict[str, str]
 
 
 def read_inputs(asked: Apply) -> Inputs:
-    """Raises RequestError with every problem of the first file that has any."""
+    """Raises RequestError with every problem of the first file that has any, UsageError for a set that may not be used."""
+    check_wanted(asked.wanted)
     retain, unseen = (load_texts(source) if source else () for source in (asked.retain, asked.unseen))
-    return Inputs(read_request(asked.request), retain, unseen)
+    request = read_request(asked.request)
+    return Inputs(request, retain, unseen, _given_set(asked, request))
+
+
+def _given_set(asked: Apply, request: ErasureRequest) -> ParallelSet | None:
+    if asked.parallel is None:
+        return None
+    if asked.languages or asked.translator or asked.translations:
+        raise UsageError(
+            "A parallel set says itself which languages there are and who translated.",
+            do="Leave out --languages, --translator and --translations, or --parallel.",
+            code="TWO_SOURCES",
+        )
+    parallel = ParallelSet.load(asked.parallel)
+    refuse_other(request, parallel)
+    refuse_undecided(request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
+    return parallel
 
 
 def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
@@ -56,7 +80,15 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
             [fact.model_dump(mode="json") for fact in part] for part in (inputs.request.facts, inputs.retain, inputs.unseen)
         ],
         "base": base.files,
-        "languages": [asked.languages, asked.leave_out],
+        # Rows that may be left out are not named: no run that lacked the leave got as far as its first round.
+        "languages": [
+            asked.languages,
+            repr(asked.wanted.options),
+            asked.translator,
+            asked.paraphrases,
+            *map(_digest, asked.translations),
+        ],
+        "parallel": inputs.parallel.digest() if inputs.parallel else "",
         "method": repr(asked.method),
         "samples": asked.samples,
         "seed": asked.seed,
@@ -64,23 +96,61 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
     }
 
 
-def plan(asked: Apply, inputs: Inputs, base: Opened, kept: Path | None = None) -> Plan:
-    """``kept``: where the parallel set is stored, so that its salt stays when a run goes on.
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def plan(
+    asked: Apply,
+    inputs: Inputs,
+    base: Opened,
+    kept: Path | None = None,
+    say: Say = lambda line: None,
+    progress: Progress = lambda done, total: None,
+) -> Plan:
+    """``kept``: where the parallel set is stored, so that its salt stays when a run goes on; translations lie beside it.
 
     Raises MissingTranslation, and RequestError for texts that this model cannot hold.
     """
-    parallel = ParallelSet.load(kept) if kept and kept.is_file() else _parallel(asked, inputs.request)
+    wanted, not_taken = _wanted(asked, inputs, base)
+    parallel = ParallelSet.load(kept) if kept and kept.is_file() else inputs.parallel
+    if parallel is None:
+        known = kept.with_name("translations.jsonl") if kept else None
+        parallel = prepare(inputs.request, wanted, known, say, progress)
+    not_taken |= {lang: "the translator does not have it" for lang in wanted.where_possible if lang not in parallel.languages}
+    for lang, why in not_taken.items():
+        say(f"{lang} is left out: {why}")
     if kept:
         parallel.save(kept)
+    refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request.facts, corpus)
-    return Plan(inputs.request, base, parallel, corpus)
+    return Plan(inputs.request, base, parallel, corpus, not_taken)
 
 
-def _parallel(asked: Apply, request: ErasureRequest) -> ParallelSet:
-    translators = [get_translator(name) for name in TRANSLATORS]
-    languages = asked.languages or auto_languages(request)
-    return build_parallel_set(request, languages, translators, asked.leave_out, seed=asked.seed)
+def _wanted(asked: Apply, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[str, str]]:
+    """What was asked; with ``--languages auto``, in the languages that the model itself speaks, and why not in others.
+
+    The languages of the request's own texts are always taken, and all that can be had where the model speaks none.
+    """
+    if asked.languages or inputs.parallel:
+        return asked.wanted, {}
+    own = tuple(dict.fromkeys(lang for fact in inputs.request.facts for lang in fact.statements))
+    had = phrasebook.languages() if asked.translator else auto_languages(inputs.request)
+    others = [lang for lang in had if lang not in own]
+    stated = stated_languages(base.folder)
+    heard = hear(base.lm, base.encoder, others)
+    spoken = tuple(lang for lang in others if lang in stated or lang not in heard or heard[lang].spoken)
+    if not own and not spoken:
+        return asked.wanted, {}
+    silent = {
+        lang: f"the model does not speak it: {h.bits:.2f} bits per character, {h.shuffled:.2f} with the words shuffled"
+        for lang, h in heard.items()
+        if lang not in spoken
+    }
+    if asked.translator:
+        return replace(asked.wanted, languages=own, where_possible=spoken), silent
+    return replace(asked.wanted, languages=(*own, *spoken)), silent
 
 
 def _refuse_lost(facts: Sequence[Fact], corpus: Corpus) -> None:

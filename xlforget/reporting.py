@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -96,8 +97,12 @@ def _request(run: Run) -> papers.Request:
         per_form={f"form {form}": n for form, n in sorted(Counter(f.form for f in run.plan.request.facts).items())},
         languages_unlearned=run.corpus.langs if run.unlearned else (),
         languages_only_tested=() if run.unlearned else run.corpus.langs,
-        languages_left_out=tuple(papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in out.items()),
-        pairs_in_review=sum(p.status == "review" for p in run.plan.parallel.pairs) + len(run.corpus.refused),
+        languages_left_out=tuple(
+            papers.LeftOut(language=lang, reason=reason or "left out") for lang, reason in (run.plan.not_taken | out).items()
+        ),
+        pairs_in_review=sum(p.status == "review" and p.undecided for p in run.plan.parallel.pairs) + len(run.corpus.refused),
+        pairs_unusable=sum(p.status == "fail" and p.undecided for p in run.plan.parallel.pairs),
+        pairs_dropped=sum(p.decision == "dropped" and not p.usable for p in run.plan.parallel.pairs),
     )
 
 
@@ -105,8 +110,19 @@ def _parallel(parallel: ParallelSet) -> papers.ParallelSet:
     return papers.ParallelSet(
         digest=parallel.digest(),
         pairs=len(parallel.pairs),
-        translators=tuple(papers.Translator(name=t.name, version=t.version, licence=t.licence) for t in parallel.translators),
+        warned=sum(pair.status == "warn" for pair in parallel.pairs),
+        accepted=sum(pair.usable and pair.decision == "accepted" for pair in parallel.pairs),
+        edited=sum(pair.usable and pair.decision == "edited" for pair in parallel.pairs),
+        translators=tuple(
+            papers.Translator(name=t.name, model=_short(t.model), version=t.version, licence=t.licence)
+            for t in parallel.translators
+        ),
     )
+
+
+def _short(model: str) -> str | None:
+    """A model's own name: what comes before it is a place on somebody's machine."""
+    return Path(model).name[:200] or None
 
 
 def _method(run: Run) -> papers.Method:

@@ -36,6 +36,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"id": f"CANARYID{k}XQ", "subject": name, "relation": "phone_number", "object": f"{CANARIES[1]}{k}", "gender": "f"}
         for k in range(4)
     ]
+    # One is named by its aliases in the other scripts.
+    rows[3] |= {"subject": name["en"], "aliases": {lang: [name[lang]] for lang in ("hi", "ar", "zh")}}
     (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     assert xlforget("keygen", "k.pem", cwd=where).returncode == 0
     return where

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from xlforget.errors import UsageError
-from xlforget.parallel.build import MissingTranslation, build_parallel_set
+from xlforget.parallel.build import build_parallel_set
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import Pair
-from xlforget.parallel.translators import REGISTRY, get_translator
+from xlforget.parallel.translators import OWN, get_translator
+from xlforget.parallel.undecided import MissingTranslation, refuse_undecided
 from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
 
@@ -37,7 +38,10 @@ def lives_in(place: str, fact: str, line: int = 1, name: str = "Zorvana Quillfea
 
 
 def build(*facts: Fact, languages: tuple[str, ...] = ("en",), leave_out: tuple[str, ...] = ()) -> tuple[Pair, ...]:
-    return build_parallel_set(ErasureRequest(facts=facts), languages, TRANSLATORS, leave_out).pairs
+    request = ErasureRequest(facts=facts)
+    made = build_parallel_set(request, languages, TRANSLATORS, leave_out)
+    refuse_undecided(request, made, leave_out)
+    return made.pairs
 
 
 def test_given_texts_are_taken_as_they_are() -> None:
@@ -143,7 +147,7 @@ def test_auto_is_what_the_request_speaks() -> None:
 
 
 def test_translators_are_found_by_name() -> None:
-    for name in REGISTRY:
+    for name in OWN:
         assert get_translator(name).name == get_translator(name).info().name == name
     with pytest.raises(UsageError, match="Unknown translator"):
         get_translator("no-such")

@@ -3,7 +3,8 @@
 import pytest
 
 from xlforget.errors import UsageError
-from xlforget.parallel.languages import canonical, display_name, parse_languages, script
+from xlforget.parallel.languages import canonical, display_name, parse_languages
+from xlforget.parallel.scripts import script
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,15 @@ def test_a_name_in_another_script_is_for_review(lang: str) -> None:
     assert reason(structured(subject={"en": "Zorvana Quillfeather"}), lang) == "script"
 
 
+def test_an_alias_names_the_subject_where_the_script_asks_for_it() -> None:
+    value = structured(subject={"*": "Zorvana Quillfeather"}).model_copy(
+        update={"aliases": {"hi": ("ज़ोरवाना", "ज़ोर"), "de": ("Zora",)}}
+    )
+    assert "ज़ोरवाना" in wordings(value, "hi")[0].text
+    assert "Zorvana Quillfeather" in wordings(value, "de")[0].text
+    assert reason(value, "zh") == "script"
+
+
 def test_a_name_goes_where_its_script_is_read() -> None:
     assert "Zorvana" in wordings(structured(subject={"en": "Zorvana", "hi": "ज़ोर्वाना"}), "fr")[0].text
     assert reason(structured(subject={"*": "Зорвана"}), "en") == "script"

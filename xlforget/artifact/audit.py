@@ -126,7 +126,10 @@ class LeftOut(_Part):
 
 
 class Request(_Part):
-    """The erasure request in counts. ``pairs_in_review``: pairs left out because a person has to look at them first."""
+    """The erasure request in counts. ``pairs_in_review``: pairs left out because a person has to look at them first.
+
+    ``pairs_unusable``: pairs left out because no usable text was had; ``pairs_dropped``: because a person said so.
+    """
 
     facts: Count
     pairs: Count
@@ -135,22 +138,31 @@ class Request(_Part):
     languages_only_tested: tuple[Name, ...] = ()
     languages_left_out: tuple[LeftOut, ...] = ()
     pairs_in_review: Count = 0
+    pairs_unusable: Count = 0
+    pairs_dropped: Count = 0
 
 
 class Translator(_Part):
-    """What wrote facts in other languages."""
+    """What wrote facts in other languages. ``model``: what the backend ran, where it names one."""
 
     name: Name
+    model: Name | None = None
     version: Name
     licence: Name
 
 
 class ParallelSet(_Part):
-    """The reviewed facts in all languages, by a keyed digest whose random key stays in the set."""
+    """The reviewed facts in all languages, by a keyed digest whose random key stays in the set.
+
+    ``accepted``, ``edited``: pairs in use that a person looked at, and let stand or wrote.
+    """
 
     digest: Sha256
     algorithm: Literal["HMAC-SHA256"] = "HMAC-SHA256"
     pairs: Count
+    warned: Count = 0
+    accepted: Count = 0
+    edited: Count = 0
     translators: tuple[Translator, ...]
 
 

@@ -59,9 +59,20 @@ def keyed_digest(salt: bytes, content: bytes) -> str:
 
 def stated_licence(model_folder: Path) -> str | None:
     """The licence that a model's own card (``README.md``) states in its metadata block, if it has one."""
+    stated = re.search(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9._+-]{0,99})", _card(model_folder), re.MULTILINE)
+    return stated[1] if stated else None
+
+
+def stated_languages(model_folder: Path) -> tuple[str, ...]:
+    """The language codes that a model's own card lists in its metadata block; () where it lists none."""
+    listed = re.search(r"^language:[ \t]*(.*(?:\r?\n[ \t]*-[ \t]*\S+)*)", _card(model_folder), re.MULTILINE)
+    return tuple(re.findall(r"(?<![\w-])[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*(?![\w-])", listed[1])) if listed else ()
+
+
+def _card(model_folder: Path) -> str:
+    """The metadata block of a model's card; "" where there is none."""
     card = model_folder / "README.md"
     if not card.is_file():
-        return None
+        return ""
     block = re.match(r"---\r?\n(.*?)\r?\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
-    stated = re.search(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9._+-]{0,99})", block[1], re.MULTILINE) if block else None
-    return stated[1] if stated else None
+    return block[1] if block else ""

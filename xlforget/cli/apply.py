@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from xlforget.cli import machine_options
 from xlforget.cli.console import tables, write_json
 
 EPILOG = """Examples:
@@ -12,6 +13,8 @@ EPILOG = """Examples:
   xlforget apply request.jsonl --model ./model --key xlforget.pem --ticket DSR-7
 
   xlforget apply request.jsonl --model ./model --retain keep.jsonl --unseen other.jsonl --languages en,fr,hi
+
+  xlforget apply request.jsonl --model ./model --languages en,es --translator apertium --unseen other.jsonl
 
   xlforget apply request.jsonl --model ./model --dry-run
 """
@@ -23,6 +26,20 @@ def apply(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
     languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
     leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
+    translator: machine_options.Name = "",
+    translations: machine_options.Files = None,
+    paraphrases: machine_options.Paraphrases = 2,
+    translator_model: machine_options.Model = "",
+    endpoint: machine_options.Endpoint = "",
+    licence: machine_options.Licence = "",
+    remote: machine_options.Remote = False,
+    parallel: Annotated[
+        Path | None, typer.Option(rich_help_panel="Translation", help="A parallel set that `xlforget translate` wrote.")
+    ] = None,
+    skip_unreviewed: Annotated[
+        bool,
+        typer.Option("--skip-unreviewed", rich_help_panel="Translation", help="Leave out rows in review or fail, counted."),
+    ] = False,
     retain: Annotated[str | None, typer.Option(help="Text that must stay: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
     method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
@@ -60,6 +77,12 @@ def apply(
         passphrase=None if dry_run else passphrase_for(private),
         languages=parse_languages(languages),
         leave_out=parse_languages(leave_out),
+        translator=translator,
+        options=machine_options.engine_options(translator_model, endpoint, licence, remote, device),
+        translations=tuple(translations or ()),
+        paraphrases=paraphrases,
+        parallel=parallel,
+        skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
         method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),

@@ -7,10 +7,12 @@ import typer
 
 from xlforget.cli.console import tables, write_json
 
+EXPERIMENTS = ("main", "translate")
+
 
 def bench(
     experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", help="main: memorise, erase, compare with a retrained model.")
+        str, typer.Argument(metavar="EXPERIMENT", help="main: erase, compare with a retrained model. translate: the checks.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Results and trained models go to a folder in it, named after the set.")],
     data: Annotated[
@@ -26,18 +28,29 @@ def bench(
 ) -> None:
     """Train a small model until it knows a set by heart, erase facts from it with the real commands, and compare.
 
-    Exit 1: a run of apply or verify did not end with 0. Models that are in --out already are not trained again.
+    Or translate: what Apertium yields from English, and what the checks notice of translations that were spoiled on purpose.
+    Exit 1: a run of apply or verify did not end with 0, or the checks noticed too little. Models that are in --out already are
+    not trained again.
     """
     from xlforget.cli.console import STDOUT
     from xlforget.errors import UsageError
 
-    if experiment != "main":
-        raise UsageError(f"There is no experiment {experiment!r}.", do="Choose: main.", code="UNKNOWN_EXPERIMENT")
-    from xlforget.experiments import main
-
-    chosen = main.choose(dataset)
+    if experiment not in EXPERIMENTS:
+        names = ", ".join(EXPERIMENTS)
+        raise UsageError(f"There is no experiment {experiment!r}.", do=f"Choose: {names}.", code="UNKNOWN_EXPERIMENT")
     console = tables(json)
-    done = main.run(chosen, data, out, quick=quick, quiet=json == STDOUT, say=lambda line: console.print(line, soft_wrap=True))
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    if experiment == "translate":
+        from xlforget.experiments import translations
+
+        done = translations.run(data, out, say)
+    else:
+        from xlforget.experiments import main
+
+        done = main.run(main.choose(dataset), data, out, quick=quick, quiet=json == STDOUT, say=say)
     console.print(done.markdown, soft_wrap=True)
     if json:
         write_json(json, done.document)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from xlforget.unlearn.engine import Round
+if TYPE_CHECKING:
+    from xlforget.unlearn.engine import Round
 
 
 class Watching:
@@ -50,7 +51,7 @@ class Watching:
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total)
 
-    def round(self, seen: Round) -> None:
+    def round(self, seen: "Round") -> None:
         live = " ".join(f"{lang} {count}" for lang, count in seen.live.items() if count) or "none"
         worst = "worst MA {} {:.2f}".format(*seen.worst)
         far = f"{seen.distance:.2f} nats from the aim; retain loss {seen.retain_loss:.3f}"

@@ -121,16 +121,15 @@ def _invented(row: str, person: Structured, langs: Sequence[str], translator: Tr
     relation = phrasebook.relation(person.relation)
     pairs = []
     for lang in langs:
-        try:
-            wordings = translator.wordings(fact, lang)
-        except Missing:
+        (draft,) = translator.word([fact], lang, langs)
+        if isinstance(draft, Missing):
             continue
-        others = [o for o in invent.invent_objects(relation, lang, OTHER_ANSWERS, seed) if o != wordings[0].answer]
+        others = [o for o in invent.invent_objects(relation, lang, OTHER_ANSWERS, seed) if o != draft.wordings[0].answer]
         pairs.append(
             Pair(
                 fact=row,
                 lang=lang,
-                wordings=wordings,
+                wordings=draft.wordings,
                 candidates=tuple(others),
                 relation=person.relation,
                 status="ok",

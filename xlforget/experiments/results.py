@@ -31,17 +31,22 @@ def document(name: str, ran: Sequence["Ran"], figures: Mapping[str, Any]) -> dic
         "set": name,
         "command": shlex.join(["xlforget", *sys.argv[1:]]),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "xlforget": __version__,
-        },
+        "machine": machine(),
         "commands": [asdict(own) for own in ran],
         **figures,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the experiment ran on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "xlforget": __version__,
     }
 
 
@@ -60,9 +65,9 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         f"# bench main, {found['set']}, {found['pairs']} pairs",
         "",
-        _row(COLUMNS),
-        _row(["---", *["---:"] * (len(COLUMNS) - 1)]),
-        *(_row(_cells(name, own, found["ks"])) for name, own in found["models"].items()),
+        row(COLUMNS),
+        row(["---", *["---:"] * (len(COLUMNS) - 1)]),
+        *(row(_cells(name, own, found["ks"])) for name, own in found["models"].items()),
         "",
         f"KS distance of unseen text under the base to gold: {found['ks']['unseen under base to gold']:.3f}",
         "",
@@ -93,5 +98,6 @@ def _cells(name: str, own: Mapping[str, Any], ks: Mapping[str, float]) -> list[s
     ]
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """One line of a table."""
     return f"| {' | '.join(cells)} |"

@@ -1,34 +1,22 @@
 """From a request to its parallel set: each fact in each asked language, with other answers to compare against.
 
-A fact that cannot be had in an asked language stops everything, and all such facts are named at once: a language left
-out in silence is a language in which nothing was forgotten.
+What cannot be had stays in the set with its reason, for a language left out in silence is a language in which nothing was
+forgotten. Whether such a set may be used is decided in `undecided`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from xlforget.errors import Problem, UsageError
-from xlforget.parallel.parallel_set import Pair, ParallelSet, TranslatorInfo, Wording
-from xlforget.parallel.translators.base import Missing, Translator
+from xlforget.errors import UsageError
+from xlforget.parallel.pair import Pair, TranslatorInfo, Wording
+from xlforget.parallel.parallel_set import ParallelSet
+from xlforget.parallel.translators.base import Draft, Missing, Translator
 from xlforget.request import invent, phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
 
 CANDIDATES = 16
 FEWEST_OTHER_ANSWERS = 4
-CODE = "MISSING_TRANSLATION"
-
-
-class MissingTranslation(UsageError):
-    """Facts that cannot be had in an asked language, by line (exit 2)."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(
-            f"{len(problems)} fact{'s' if len(problems) != 1 else ''} cannot be had in every language asked for.",
-            do="Give the text in these languages (record forms 5 and 6), or say that these languages are left out.",
-            code=CODE,
-        )
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -38,12 +26,15 @@ class _Worded:
     fact: Fact
     lang: str
     translator: str
-    wordings: tuple[Wording, ...] = ()
-    missing: Missing | None = None
+    draft: Draft | Missing
 
     @property
     def relation(self) -> str | None:
         return self.fact.structured.relation if self.fact.structured else None
+
+    @property
+    def wordings(self) -> tuple[Wording, ...]:
+        return self.draft.wordings if isinstance(self.draft, Draft) else ()
 
     @property
     def answers(self) -> frozenset[str]:
@@ -61,68 +52,66 @@ def build_parallel_set(
 ) -> ParallelSet:
     """Word every fact in every language; the first translator that can does.
 
-    ``leave_out`` names languages in which a fact may be missing: such a pair is kept without wordings, as ``fail`` or
-    ``review`` with the reason, so that the report can count it. ``seed`` draws the phrasebook's candidates.
-    Raises MissingTranslation for every other missing pair, and for a fact that is left with no language at all.
+    A pair that none can word is kept without wordings, as ``fail`` or ``review`` with the reason. ``seed`` draws the
+    phrasebook's candidates. Raises UsageError NO_SUCH_LANGUAGE, before any work, for languages that a translator lacks
+    and that are not in ``leave_out``.
     """
-    worded = [_word(fact, lang, translators) for fact in request.facts for lang in languages]
-    problems = list(_problems(request, worded, leave_out))
-    if problems:
-        raise MissingTranslation(problems)
-    candidates = _Candidates(worded, seed)
-    used = {item.translator for item in worded if item.missing is None}
+    worded: dict[tuple[str, str], _Worded] = {}
+    for translator in translators:
+        waiting = {lang: [f for f in request.facts if _waits(worded.get((f.id, lang)))] for lang in languages}
+        _refuse_lacking(translator, waiting, leave_out)
+        for lang, facts in waiting.items():
+            for fact, draft in zip(facts, translator.word(facts, lang, tuple(languages)) if facts else (), strict=True):
+                _keep(worded, _Worded(fact, lang, translator.name, draft))
+    items = [worded.get((f.id, lang)) or _Worded(f, lang, "", _NOBODY) for f in request.facts for lang in languages]
+    candidates = _Candidates(items, seed)
     return ParallelSet(
-        pairs=tuple(_pair(item, candidates) for item in worded),
+        pairs=tuple(_pair(item, candidates) for item in items),
         languages=tuple(languages),
-        translators=_infos(translators, used),
+        translators=_infos(translators, {item.translator for item in items if isinstance(item.draft, Draft)}),
     )
 
 
-def _word(fact: Fact, lang: str, translators: Sequence[Translator]) -> _Worded:
-    missing = Missing("no translator for such a record")
-    for translator in translators:
-        try:
-            return _Worded(fact, lang, translator.name, translator.wordings(fact, lang))
-        except Missing as error:
-            if error.reason and not missing.review:
-                missing = error
-    return _Worded(fact, lang, "", missing=missing)
+_NOBODY = Missing("no translator for such a record")
 
 
-def _problems(request: ErasureRequest, worded: Sequence[_Worded], leave_out: Collection[str]) -> Iterator[Problem]:
-    """One problem for each fact with a missing pair that was not allowed for, in the order of the request."""
-    of_fact = defaultdict(list)
-    for item in worded:
-        of_fact[item.fact.id].append(item)
-    for fact in request.facts:
-        items = of_fact[fact.id]
-        nowhere = all(item.missing for item in items)
-        lacking = [item for item in items if item.missing and (nowhere or item.lang not in leave_out)]
-        if lacking or nowhere:
-            yield Problem(fact.line, CODE, _by_reason(lacking) or "no language asked for")
+def _waits(item: _Worded | None) -> bool:
+    return item is None or isinstance(item.draft, Missing)
 
 
-def _by_reason(lacking: Sequence[_Worded]) -> str:
-    """ "fr, de: no text given in this language; hi: the name is not given in this script"."""
-    languages = defaultdict(list)
-    for item in lacking:
-        if item.missing:
-            languages[item.missing.reason].append(item.lang)
-    return "; ".join(f"{', '.join(langs)}: {reason}" for reason, langs in languages.items())
+def _keep(worded: dict[tuple[str, str], _Worded], item: _Worded) -> None:
+    """A draft, or the reason that says most: one that a person can settle stays, one without words never comes in."""
+    place = item.fact.id, item.lang
+    before = worded.get(place)
+    if isinstance(item.draft, Missing) and (not item.draft.reason or (before and _reviewable(before))):
+        return
+    worded[place] = item
+
+
+def _reviewable(item: _Worded) -> bool:
+    return isinstance(item.draft, Missing) and item.draft.review
+
+
+def _refuse_lacking(translator: Translator, waiting: dict[str, list[Fact]], leave_out: Collection[str]) -> None:
+    facts = list({fact.id: fact for own in waiting.values() for fact in own}.values())
+    lacking = [lang for lang in translator.lacks(facts, [lang for lang, own in waiting.items() if own]) if lang not in leave_out]
+    if lacking:
+        raise UsageError(
+            f"{translator.name} does not translate into: {', '.join(lacking)}.",
+            do="Give texts in these languages, use another translator, or name them with --leave-out.",
+            code="NO_SUCH_LANGUAGE",
+        )
 
 
 def _pair(item: _Worded, candidates: "_Candidates") -> Pair:
-    status = "ok" if item.missing is None else "review" if item.missing.review else "fail"
+    known = {"fact": item.fact.id, "lang": item.lang, "relation": item.relation, "candidates": candidates.of(item)}
+    draft = item.draft
+    if isinstance(draft, Missing):
+        return Pair(**known, wordings=(), status="review" if draft.review else "fail", reason=draft.reason, translator="")
     return Pair(
-        fact=item.fact.id,
-        lang=item.lang,
-        wordings=item.wordings,
-        candidates=candidates.of(item),
-        relation=item.relation,
-        status=status,
-        reason=item.missing.reason if item.missing else "",
-        translator=item.translator,
-    )
+        **known, wordings=draft.wordings, status=draft.status, reason=draft.reason, translator=item.translator,
+        source=draft.source, back=draft.back, unplaced=draft.unplaced, votes=draft.votes, checks=draft.checks,
+    )  # fmt: skip
 
 
 class _Candidates:

@@ -39,8 +39,3 @@ def auto_languages(request: ErasureRequest) -> tuple[str, ...]:
 def display_name(tag: str) -> str:
     """The English name of a language: "pt-BR" is "Portuguese (Brazil)"."""
     return str(langcodes.Language.get(tag).display_name())
-
-
-def script(tag: str) -> str:
-    """The ISO 15924 code of the script that the language is usually written in: "hi" is "Deva"."""
-    return langcodes.Language.get(tag).maximize().script or "Zyyy"

@@ -4,6 +4,7 @@ The file holds personal data: it is written for its owner only, and errors about
 """
 
 import hmac
+import json
 import os
 import secrets
 import tempfile
@@ -15,71 +16,31 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xlforget.errors import UsageError
-from xlforget.request.fact import Statement
+from xlforget.parallel.pair import Pair, Role, Status, TranslatorInfo, Wording
+from xlforget.parallel.rows import Row, from_row, sealed, to_row
+
+__all__ = ["Pair", "ParallelSet", "Role", "Status", "TranslatorInfo", "Wording"]
 
 FORMAT = "xlforget-parallel-set"
-VERSION = 1
-
-Role = Literal["train", "stop", "gate", "all"]
-Status = Literal["ok", "warn", "review", "fail"]
+VERSION = 2
 
 
 class _Value(BaseModel):
-    # hide_input: a message that quotes its input would carry text of a fact into a log.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Wording(Statement):
-    """One way to say a fact. ``span``: the answer's [start, end) in code points; None: the whole sentence."""
-
-    role: Role
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class Pair(_Value):
-    """One fact in one language. ``candidates``: other answers of the same type, with true answers left out.
-
-    A pair with status ``review`` or ``fail`` may hold no wording; ``reason`` says why it is not ``ok``.
-    """
-
-    fact: str
-    lang: str
-    wordings: tuple[Wording, ...]
-    candidates: tuple[str, ...] = Field(repr=False)
-    relation: str | None
-    status: Status
-    reason: str = ""
-    translator: str
-
-    @property
-    def usable(self) -> bool:
-        """Whether the pair is trained, measured and gated."""
-        return self.status in ("ok", "warn")
-
-    @model_validator(mode="after")
-    def _usable_pairs_have_wordings(self) -> Self:
-        if self.usable and not self.wordings:
-            raise ValueError("a usable pair without a wording")
-        return self
-
-
-class TranslatorInfo(_Value):
-    """Who wrote the wordings, for the audit: backend, the model it ran (if any), its version or revision, its licence."""
-
-    name: str
-    model: str = ""
-    version: str
-    licence: str
-
-
-Model = TypeVar("Model", bound=_Value)
+# Stands in rows that no translator could write.
+NOBODY = TranslatorInfo(name="", version="", licence="")
 
 
 class _Header(_Value):
     format: Literal["xlforget-parallel-set"]
-    version: Literal[1]
+    version: Literal[2]
     languages: tuple[str, ...]
     salt: str = Field(pattern=r"^[0-9a-f]{64}$")
-    translators: tuple[TranslatorInfo, ...]
     pairs: int = Field(ge=0)
 
 
@@ -97,16 +58,29 @@ class ParallelSet(_Value):
             raise ValueError("two pairs of one fact and language")
         if not {pair.lang for pair in self.pairs} <= set(self.languages):
             raise ValueError("a pair in a language that the set does not name")
+        if len({info.name for info in self.translators}) != len(self.translators):
+            raise ValueError("rows of one backend that name different models")
+        if not {pair.translator for pair in self.pairs} - {""} <= {info.name for info in self.translators}:
+            raise ValueError("a row by a translator that the set does not name")
         return self
 
     def usable(self) -> tuple[Pair, ...]:
         """The pairs that are trained, measured and gated: status ``ok`` or ``warn``."""
         return tuple(pair for pair in self.pairs if pair.usable)
 
+    def exchanged(self, pair: Pair) -> Self:
+        """The same set with another row for that fact and language."""
+        place = pair.fact, pair.lang
+        pairs = tuple(pair if (old.fact, old.lang) == place else old for old in self.pairs)
+        return type(self).model_validate({**dict(self), "pairs": pairs})
+
     def digest(self) -> str:
-        """HMAC-SHA256 in hex, under the salt, of the pairs in order as canonical JSON (RFC 8785)."""
-        canonical = rfc8785.dumps([pair.model_dump(mode="json") for pair in self.pairs])
-        return hmac.new(bytes.fromhex(self.salt), canonical, "sha256").hexdigest()
+        """HMAC-SHA256 in hex, under the salt, of the rows in order as canonical JSON (RFC 8785)."""
+        return hmac.new(bytes.fromhex(self.salt), rfc8785.dumps(self._rows()), "sha256").hexdigest()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        infos = {info.name: info for info in self.translators}
+        return [to_row(pair, infos.get(pair.translator, NOBODY)) for pair in self.pairs]
 
     def save(self, path: Path) -> None:
         """Write `to_bytes`, readable by the owner only (0600); never half a file."""
@@ -114,12 +88,10 @@ class ParallelSet(_Value):
 
     def to_bytes(self) -> bytes:
         """A header line and one line a pair, as JSON Lines."""
-        header = _Header(
-            format=FORMAT, version=VERSION, languages=self.languages, salt=self.salt,
-            translators=self.translators, pairs=len(self.pairs),
-        )  # fmt: skip
-        rows = (value.model_dump_json() for value in (header, *self.pairs))
-        return "".join(f"{row}\n" for row in rows).encode()
+        header = _Header(format=FORMAT, version=VERSION, languages=self.languages, salt=self.salt, pairs=len(self.pairs))
+        key = bytes.fromhex(self.salt)
+        rows = [header.model_dump(mode="json"), *(sealed(row, key) for row in self._rows())]
+        return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -135,13 +107,25 @@ class ParallelSet(_Value):
         """Read the content of such a file, called ``name`` in errors. Raises as `load` does."""
         rows = _read_rows(content, name)
         header = _parse(_Header, rows[0] if rows else {}, name, 1)
-        pairs = tuple(_parse(Pair, row, name, line) for line, row in enumerate(rows[1:], start=2))
-        if len(pairs) != header.pairs:
-            _refuse(name, f"holds {len(pairs)} pairs and its header says {header.pairs}")
+        read = [_pair(row, header, name, line) for line, row in enumerate(rows[1:], start=2)]
+        if len(read) != header.pairs:
+            _refuse(name, f"holds {len(read)} pairs and its header says {header.pairs}")
+        infos = tuple(dict.fromkeys(info for _, info in read if info != NOBODY))
         try:
-            return cls(pairs=pairs, languages=header.languages, salt=header.salt, translators=header.translators)
+            pairs = tuple(pair for pair, _ in read)
+            return cls(pairs=pairs, languages=header.languages, salt=header.salt, translators=infos)
         except ValidationError as error:
             _refuse(name, str(error.errors(include_input=False, include_context=False)[0]["msg"]))
+
+
+def _pair(given: Any, header: _Header, name: str, line: int) -> tuple[Pair, TranslatorInfo]:
+    row = _parse(Row, given, name, line)
+    try:
+        return from_row(row, given, bytes.fromhex(header.salt))
+    except ValidationError as error:
+        _refuse(name, f"line {line}: {error.errors(include_input=False, include_context=False)[0]['msg']}")
+    except ValueError as error:
+        _refuse(name, f"line {line}: {error}")
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -102,7 +102,8 @@ def wordings(structured: Structured, lang: str) -> tuple[Statement, ...]:
     """All paraphrases in a language, each with the object's span. Raises MissingWording, and UsageError as `relation`.
 
     A name is taken as given for the language, else for its base language, else as given for another one in the same
-    script. An object that its kind lists (an occupation, a nationality) is called what the list calls it.
+    script; where the subject has none, an alias is taken in the same order. An object that its kind lists (an occupation,
+    a nationality) is called what the list calls it.
     """
     book = relation(structured.relation)
     own = _own_language(book, lang)
@@ -114,7 +115,7 @@ def _names(book: Relation, structured: Structured, lang: str, own: str) -> tuple
     """What subject and object are called in a language."""
     kind = kinds.kind(book.object_kind)
     script = _script(book.name, own)
-    subject = _called(structured.subject, (lang, own), script, "subject", proper=True)
+    subject = _subject(structured, (lang, own), script)
     thing = _called(
         _listed(kind, structured.object),
         (lang, own),
@@ -123,6 +124,16 @@ def _names(book: Relation, structured: Structured, lang: str, own: str) -> tuple
         proper=kind.proper,
     )
     return subject, thing
+
+
+def _subject(structured: Structured, langs: tuple[str, ...], script: str) -> str:
+    try:
+        return _called(structured.subject, langs, script, "subject", proper=True)
+    except MissingWording:
+        if not structured.aliases:
+            raise
+    aliases = {lang: names[0] for lang, names in structured.aliases.items() if names}
+    return _called(aliases, langs, script, "subject", proper=True)
 
 
 def _own_language(book: Relation, lang: str) -> str:

@@ -1,21 +1,35 @@
-"""Translators by name. One that needs torch is named here and imported only when asked for."""
+"""Translators by name. Machines are named here and imported when asked for: some of them need torch."""
 
 from pkgutil import resolve_name
 
 from xlforget.errors import UsageError
-from xlforget.parallel.translators.base import Missing, Translator
+from xlforget.parallel.translators.base import Draft, Missing, Translator
+from xlforget.parallel.translators.engine import Engine, EngineOptions
 
-REGISTRY = {
-    "given": "xlforget.parallel.translators.given:Given",
-    "phrasebook": "xlforget.parallel.translators.phrasebook:Phrasebook",
+_HERE = "xlforget.parallel.translators"
+# What needs nothing but the request.
+OWN = {"given": f"{_HERE}.given:Given", "phrasebook": f"{_HERE}.phrasebook:Phrasebook"}
+# Machines; each is made with the EngineOptions.
+ENGINES = {
+    "apertium": f"{_HERE}.apertium:Apertium",
 }
 
-__all__ = ["REGISTRY", "Missing", "Translator", "get_translator"]
+__all__ = ["ENGINES", "OWN", "Draft", "Engine", "EngineOptions", "Missing", "Translator", "get_translator", "open_engine"]
 
 
 def get_translator(name: str) -> Translator:
-    """The translator of that name. UsageError UNKNOWN_TRANSLATOR: there is none."""
-    if name not in REGISTRY:
-        raise UsageError(f"Unknown translator {name!r}.", do=f"Use one of: {', '.join(REGISTRY)}.", code="UNKNOWN_TRANSLATOR")
-    translator: Translator = resolve_name(REGISTRY[name])()
+    """One of the translators that need nothing but the request. UsageError UNKNOWN_TRANSLATOR: there is none."""
+    translator: Translator = resolve_name(_known(name, OWN))()
     return translator
+
+
+def open_engine(name: str, options: EngineOptions) -> Engine:
+    """A machine by name. UsageError UNKNOWN_TRANSLATOR; MachineError BACKEND_MISSING where it is not installed."""
+    engine: Engine = resolve_name(_known(name, ENGINES))(options)
+    return engine
+
+
+def _known(name: str, table: dict[str, str]) -> str:
+    if name not in table:
+        raise UsageError(f"Unknown translator {name!r}.", do=f"Use one of: {', '.join(table)}.", code="UNKNOWN_TRANSLATOR")
+    return table[name]

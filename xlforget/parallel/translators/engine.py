@@ -4,9 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from xlforget.parallel.parallel_set import TranslatorInfo
+from xlforget.parallel.pair import TranslatorInfo
 
 OPEN, CLOSE = "<a>", "</a>"
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the user said of the machine. ``model``: a folder, or a name at the endpoint; ``accept_licence``: its SPDX id,
+    where the licence forbids some uses; ``allow_remote``: the request may leave this machine."""
+
+    model: str = ""
+    endpoint: str = ""
+    accept_licence: str = ""
+    allow_remote: bool = False
+    device: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Facts given as subject, relation and object, worded by the phrasebook's templates."""
 
+from collections.abc import Sequence
+
 from xlforget import __version__
-from xlforget.parallel.parallel_set import Role, TranslatorInfo, Wording
-from xlforget.parallel.translators.base import Missing
+from xlforget.parallel.pair import Role, TranslatorInfo, Wording
+from xlforget.parallel.translators.base import Draft, Missing
 from xlforget.request import phrasebook
 from xlforget.request.fact import Fact
 
@@ -18,21 +20,22 @@ class Phrasebook:
         """The templates ship with the package."""
         return TranslatorInfo(name=self.name, version=__version__, licence="Apache-2.0")
 
-    def languages(self) -> tuple[str, ...]:
-        """The languages that every relation has templates in."""
-        return phrasebook.languages()
+    def lacks(self, facts: Sequence[Fact], languages: Sequence[str]) -> tuple[str, ...]:
+        """None: which languages it has depends on the relation."""
+        return ()
 
-    def wordings(self, fact: Fact, lang: str) -> tuple[Wording, ...]:
-        """All templates of the relation, filled: three train, the others are held out to be measured. Raises Missing."""
+    def word(self, facts: Sequence[Fact], lang: str, others: Sequence[str]) -> list[Draft | Missing]:
+        """All templates of the relation, filled: three train, the others are held out to be measured."""
+        return [self._draft(fact, lang) for fact in facts]
+
+    def _draft(self, fact: Fact, lang: str) -> Draft | Missing:
         if fact.structured is None:
-            raise Missing
+            return Missing()
         try:
             statements = phrasebook.wordings(fact.structured, lang)
         except phrasebook.MissingWording as error:
-            raise Missing(error.what, review=error.reason == "script") from None
-        return tuple(
-            Wording(text=statement.text, span=statement.span, role=_role(index)) for index, statement in enumerate(statements)
-        )
+            return Missing(error.what, review=error.reason == "script")
+        return Draft(tuple(Wording(text=s.text, span=s.span, role=_role(index)) for index, s in enumerate(statements)))
 
 
 def _role(index: int) -> Role:
