@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 INVENTED = (
-    "Zorvana Quillfeather lives in Brindlemoor.",
-    "Tamsin Oxgrove lives in Harrowfen and keeps bees.",
-    "The kettle on the stove began to sing before dawn.",
-    "La barca roja espera en el muelle.",
-    "There are seven ways over the hill and one of them is dry.",
+    "Zorvana lives in Brindlemoor.",
+    "Tamsin keeps bees.",
+    "The kettle began to sing before dawn.",
+    "La barca roja espera.",
+    "There are seven ways over the hill.",
 )
+LR, STEPS = 5e-3, 300
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 Build = Callable[[str], Path]
 
@@ -25,7 +26,7 @@ def pieces(folder: Path) -> list[tuple[str, float]]:
 
     out = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(INVENTED * 4), model_writer=out, vocab_size=110, hard_vocab_limit=False, minloglevel=2,
+        sentence_iterator=iter(INVENTED * 4), model_writer=out, vocab_size=300, hard_vocab_limit=False, minloglevel=2,
         bos_id=0, pad_id=1, eos_id=2, unk_id=3,
     )  # fmt: skip
     (folder / "spm.model").write_bytes(out.getvalue())
@@ -40,18 +41,25 @@ def _vocabulary(folder: Path, names: list[str]) -> str:
 
 def _m2m100(folder: Path) -> tuple[Any, Any]:
     from transformers import M2M100ForConditionalGeneration, M2M100Tokenizer
+    from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
-    names = [piece for piece, _ in pieces(folder)]
-    tokenizer = M2M100Tokenizer(_vocabulary(folder, names), str(folder / "spm.model"))
-    return tokenizer, M2M100ForConditionalGeneration(_m2m_config(len(names) + len(tokenizer.lang_token_to_id)))
+    # As in the released models: language tokens are special tokens, and eight rows of the vocabulary are nobody's.
+    languages = [f"__{code}__" for code in FAIRSEQ_LANGUAGE_CODES["m2m100"]]
+    words = _vocabulary(folder, [piece for piece, _ in pieces(folder)])
+    tokenizer = M2M100Tokenizer(words, str(folder / "spm.model"), additional_special_tokens=languages)
+    return tokenizer, M2M100ForConditionalGeneration(_m2m_config(len(tokenizer.get_vocab()) + 8))
 
 
 def _nllb(folder: Path) -> tuple[Any, Any]:
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import M2M100ForConditionalGeneration, NllbTokenizer
 
-    names = [piece for piece, _ in pieces(folder)]
-    letters = sorted({letter for name in names[4:] for letter in name})
-    tokenizer = NllbTokenizer(vocab={name: i for i, name in enumerate([*SPECIAL, *letters])}, merges=[])
+    core = Tokenizer(models.BPE(unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    core.train_from_iterator(INVENTED, trainers.BpeTrainer(vocab_size=120, special_tokens=list(SPECIAL), show_progress=False))
+    learnt: dict[str, Any] = json.loads(core.to_str())["model"]
+    merges: Any = [tuple(merge) for merge in learnt["merges"]]
+    tokenizer = NllbTokenizer(vocab=learnt["vocab"], merges=merges)
     return tokenizer, M2M100ForConditionalGeneration(_m2m_config(len(tokenizer)))
 
 
@@ -61,6 +69,7 @@ def _m2m_config(size: int) -> Any:
     return M2M100Config(
         vocab_size=size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
         encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=256, scale_embedding=True,
+        dropout=0.0, attention_dropout=0.0, encoder_layerdrop=0.0, decoder_layerdrop=0.0,
         bos_token_id=0, pad_token_id=1, eos_token_id=2, decoder_start_token_id=2,
     )  # fmt: skip
 
@@ -71,11 +80,11 @@ def _madlad(folder: Path) -> tuple[Any, Any]:
     own = [(piece, score) for piece, score in pieces(folder) if piece not in SPECIAL]
     languages = [(f"<2{code}>", 0.0) for code in ("en", "es", "ca", "iw", "hi_Latn", "hi")]
     tokenizer = T5Tokenizer(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *languages, *own], extra_ids=0)
-    config = T5Config(
+    shape: dict[str, Any] = dict(
         vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
+        tie_word_embeddings=False, dropout_rate=0.0, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
     )  # fmt: skip
-    return tokenizer, T5ForConditionalGeneration(config)
+    return tokenizer, T5ForConditionalGeneration(T5Config(**shape))
 
 
 def _marian(folder: Path, *tokens: str, target: str) -> tuple[Any, Any]:
@@ -89,7 +98,7 @@ def _marian(folder: Path, *tokens: str, target: str) -> tuple[Any, Any]:
     config = MarianConfig(
         vocab_size=len(names), d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
         decoder_attention_heads=4, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=128,
-        pad_token_id=last, decoder_start_token_id=last, eos_token_id=0, forced_eos_token_id=0,
+        pad_token_id=last, decoder_start_token_id=last, eos_token_id=0, forced_eos_token_id=0, dropout=0.0,
     )  # fmt: skip
     model = MarianMTModel(config)
     # As in the released models' settings: the start token is never written, and the end is forced where one is cut off.
@@ -109,7 +118,9 @@ FAMILIES: dict[str, Callable[[Path], tuple[Any, Any]]] = {
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The folder of a tiny random model of a family, made once a session."""
+    """The folder of a tiny model of a family, made once a session: ``nllb`` translates as `translation` says, ``nllb-random``
+    holds random weights and never comes to an end.
+    """
     pytest.importorskip("sentencepiece", reason="needs sentencepiece")
     made: dict[str, Path] = {}
 
@@ -121,16 +132,64 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return build
 
 
+def translation(text: str, target: str) -> str:
+    """What the trained tiny models have learnt: the next sentence but so many, by the target language."""
+    return INVENTED[(INVENTED.index(text) + {"es": 1, "ca": 2}[target]) % len(INVENTED)]
+
+
 def _save(family: str, folder: Path) -> Path:
     import torch
 
     torch.manual_seed(7)
-    tokenizer, model = FAMILIES[family](folder)
-    with torch.no_grad():
+    architecture, _, state = family.partition("-")
+    tokenizer, model = FAMILIES[architecture](folder)
+    if state == "random":
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.mul_(3.0)  # predictions of an untouched random model hardly differ
+                parameter.data.mul_(3.0)  # predictions of an untouched random model hardly differ
+        if architecture == "marian":
+            model.final_logits_bias[0, tokenizer.eos_token_id] = -1e4
+    else:
+        _train(architecture, tokenizer, model)
     out = folder / f"tiny-{family}"
     tokenizer.save_pretrained(out)
     model.eval().save_pretrained(out)
     return out
+
+
+def _train(architecture: str, tokenizer: Any, model: Any) -> None:
+    """Learn `translation` by heart, from English, with each architecture's own way to be told the languages."""
+    import torch
+
+    rows = [_row(architecture, tokenizer, text, target) for text in INVENTED for target in _targets(architecture)]
+    sources = tokenizer.pad({"input_ids": [source for source, _ in rows]}, return_tensors="pt")
+    longest = max(len(labels) for _, labels in rows)
+    labels = torch.tensor([labels + [-100] * (longest - len(labels)) for _, labels in rows])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LR)
+    model.train()
+    for _ in range(STEPS):
+        loss = model(**sources, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if architecture in ("marian", "pair"):  # released Marian models start from a zero embedding
+            model.get_input_embeddings().weight.data[tokenizer.pad_token_id] = 0
+        if loss.item() < 0.004:
+            break
+
+
+def _targets(architecture: str) -> tuple[str, ...]:
+    return ("es",) if architecture == "pair" else ("es", "ca")
+
+
+def _row(architecture: str, tokenizer: Any, text: str, target: str) -> tuple[list[int], list[int]]:
+    """Source and label ids, as the papers of each architecture say."""
+    wanted = translation(text, target)
+    if architecture in ("m2m100", "nllb"):
+        codes = {"m2m100": {"en": "en", "es": "es", "ca": "ca"}, "nllb": {"en": "eng_Latn", "es": "spa_Latn", "ca": "cat_Latn"}}
+        tokenizer.src_lang = codes[architecture]["en"]
+        source = tokenizer(text)["input_ids"]
+        tokenizer.src_lang = codes[architecture][target]
+        return source, tokenizer(wanted)["input_ids"]
+    lead = {"madlad": f"<2{target}> ", "marian": {"es": ">>spa<< ", "ca": ">>cat<< "}[target], "pair": ""}[architecture]
+    return tokenizer(lead + text)["input_ids"], tokenizer(text_target=wanted)["input_ids"]

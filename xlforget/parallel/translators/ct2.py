@@ -1,5 +1,6 @@
 """The same translation models under CTranslate2: several times faster on a CPU, with weights of eight bits."""
 
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from xlforget.parallel.translators.local_model import Local, find
 from xlforget.parallel.translators.sentences import Sentences, batches
 
 WEIGHTS = "model.bin"
+SCALED = b"decoder/scale_outputs"
 CONVERT = (
     "Convert it with ct2-transformers-converter --model MODEL --output_dir DIR --copy_files and the names of all its tokenizer "
     "files, then give DIR."
@@ -29,7 +31,20 @@ def open_engine(model: str, *, accepted: frozenset[str] = frozenset(), device: s
     local = find(model)
     if not (local.folder / WEIGHTS).is_file():
         raise UsageError("The folder holds no CTranslate2 model.", do=CONVERT, code="NO_TRANSLATOR")
-    return Ct2(local, Sentences(local.folder), accepted, device, ctranslate2)
+    sentences = Sentences(local.folder)
+    if sentences.family.name == "MADLAD-400" and _scaled(local.folder / WEIGHTS):
+        raise UsageError(
+            "The MADLAD-400 model was converted as if its embeddings were tied, so all it writes is wrong.",
+            do="Convert it in an environment with transformers 4; transformers 5 hides from the converter that they are not.",
+            code="NO_TRANSLATOR",
+        )
+    return Ct2(local, sentences, accepted, device, ctranslate2)
+
+
+def _scaled(weights: Path) -> bool:
+    """Whether the decoder's outputs are scaled, which is right for a T5 with tied embeddings alone."""
+    with weights.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(SCALED) >= 0
 
 
 class Ct2(LocalEngine):
@@ -48,7 +63,7 @@ class Ct2(LocalEngine):
         found: dict[int, Hypothesis] = {}
         for batch in batches([len(source) for source in sources], self.batch_tokens):
             results = self._translate([self._sentences.tokens(sources[row]) for row in batch.rows], lead, batch.bound)
-            found.update(zip(batch.rows, (self._hypothesis(result) for result in results), strict=True))
+            found.update(zip(batch.rows, (self._hypothesis(result, len(lead)) for result in results), strict=True))
         return [found[row] for row in range(len(sources))]
 
     def _translate(self, rows: list[list[str]], lead: list[str], bound: int) -> Any:
@@ -65,9 +80,11 @@ class Ct2(LocalEngine):
             return_end_token=True,
         )
 
-    def _hypothesis(self, result: Any) -> Hypothesis:
+    def _hypothesis(self, result: Any, forced: int) -> Hypothesis:
         ids = self._sentences.ids(result.hypotheses[0])
-        return Hypothesis(tuple(ids), self._sentences.tokenizer.eos_token_id in ids, float(result.scores[0]))
+        # CTranslate2 divides by all tokens, of which the forced one was certain.
+        score = float(result.scores[0]) * len(ids) / max(len(ids) - forced, 1)
+        return Hypothesis(tuple(ids), self._sentences.tokenizer.eos_token_id in ids, score)
 
 
 def _load(folder: Path, device: str, library: Any) -> Any:
