@@ -80,11 +80,11 @@ def _madlad(folder: Path) -> tuple[Any, Any]:
     own = [(piece, score) for piece, score in pieces(folder) if piece not in SPECIAL]
     languages = [(f"<2{code}>", 0.0) for code in ("en", "es", "ca", "iw", "hi_Latn", "hi")]
     tokenizer = T5Tokenizer(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *languages, *own], extra_ids=0)
-    shape: dict[str, Any] = dict(
+    config = T5Config(  # type: ignore[call-arg]
         vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
         tie_word_embeddings=False, dropout_rate=0.0, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
     )  # fmt: skip
-    return tokenizer, T5ForConditionalGeneration(T5Config(**shape))
+    return tokenizer, T5ForConditionalGeneration(config)
 
 
 def _marian(folder: Path, *tokens: str, target: str) -> tuple[Any, Any]:
