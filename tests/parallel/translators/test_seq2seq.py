@@ -11,7 +11,7 @@ import pytest
 from tests.parallel.translators.conftest import INVENTED, Build, translation
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.parallel.translators import seq2seq
-from xlforget.parallel.translators.refused import RefusedTexts
+from xlforget.parallel.translators.refused import RefusedTexts, leaving_out
 
 NC = frozenset({"cc-by-nc-4.0"})
 ARCHITECTURES = ("m2m100", "nllb", "madlad", "marian", "pair")
@@ -130,6 +130,27 @@ def test_long_texts_are_refused_and_never_cut(opened: Opened) -> None:
         assert (refused.value.positions, refused.value.code) == ((1,), "TOO_LONG")
         assert str(most) in str(refused.value)
         assert "Zorvana" not in str(refused.value)
+
+
+def test_what_is_refused_can_be_left_out(opened: Opened) -> None:
+    texts = ["</s>", INVENTED[0], "Zorvana keeps bees. " * 40, INVENTED[1], "<pad> x"]
+    found = leaving_out(opened("m2m100"), texts, "en", "es")
+    assert [each.text for each in found] == ["", translation(INVENTED[0], "es"), "", translation(INVENTED[1], "es"), ""]
+    assert [each.ended for each in found] == [False, True, False, True, False]
+    assert [each.text for each in leaving_out(opened("m2m100"), ["</s>"], "en", "es")] == [""]
+
+
+def test_a_tokenizer_that_takes_language_tokens_apart_is_refused(tiny: Build, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny("madlad"), tmp_path / "model"))
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"] = [[piece, -1e4 if piece == "<2es>" else score] for piece, score in content["model"]["vocab"]]
+    content["model"]["vocab"] += [[letter, -1.0] for letter in "<2>"]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    engine = seq2seq.open_engine(str(folder))
+    with pytest.raises(UsageError) as refused:
+        engine.translate(INVENTED[:1], "en", "es")
+    assert refused.value.code == "NO_TRANSLATOR"
+    assert engine.translate(INVENTED[:1], "en", "ca")[0].ended
 
 
 def test_words_that_the_model_does_not_know_are_said(opened: Opened) -> None:

@@ -1,8 +1,9 @@
 """Texts that a translator must not be given: named by their places in the call, never by what they hold."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from xlforget.errors import UsageError
+from xlforget.parallel.translators.engine import Engine, Translation
 
 
 class RefusedTexts(UsageError):
@@ -37,3 +38,20 @@ def refuse_long(positions: Collection[int], longest: int) -> None:
             do="Give one sentence a record; nothing is ever cut off.",
             code="TOO_LONG",
         )
+
+
+def leaving_out(engine: Engine, texts: Sequence[str], source: str, target: str, *, marked: bool = False) -> list[Translation]:
+    """As the engine's ``translate``; each text that it refuses is empty and not ended in its place, instead of an error.
+
+    For texts that nobody chose, such as a machine's own output on its way back. Raises what the engine raises otherwise.
+    """
+    left = list(range(len(texts)))
+    said: list[Translation] = []
+    while left:
+        try:
+            said = engine.translate([texts[place] for place in left], source, target, marked=marked)
+            break
+        except RefusedTexts as refused:
+            left = [place for at, place in enumerate(left) if at not in refused.positions]
+    found = dict(zip(left, said, strict=True))
+    return [found.get(place, Translation("", ended=False)) for place in range(len(texts))]

@@ -74,6 +74,8 @@ class Sentences:
         elif lead:
             texts = [f"{lead} {text}" for text in texts]
         ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"] if texts else []
+        if self.family.leads == "source" and lead:
+            self._check_led(ids, lead)
         refuse_long([i for i, row in enumerate(ids) if len(row) > self.longest], self.longest)
         return ids
 
@@ -109,6 +111,16 @@ class Sentences:
             return True
         found = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return not self._controls.isdisjoint(found)
+
+    def _check_led(self, rows: Sequence[Sequence[int]], lead: str) -> None:
+        """A language token that came apart would be translated as text, into whatever language the model likes."""
+        token = self.tokenizer.convert_tokens_to_ids(lead)
+        if any(token not in row[:2] for row in rows):
+            raise UsageError(
+                f"The tokenizer of this {self.family.name} model does not keep its language tokens whole.",
+                do="Fetch the model again with all its tokenizer files.",
+                code="NO_TRANSLATOR",
+            )
 
     def _token(self, tag: str) -> str | None:
         """The language token of a tag, None where the vocabulary has none."""
