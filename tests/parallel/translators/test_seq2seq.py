@@ -197,16 +197,44 @@ def test_what_it_says_of_itself(tiny: Build, tmp_path: Path, opened: Opened) -> 
     assert seq2seq.open_engine(str(other)).info().version != info.version
 
 
-def test_pickles_are_refused_and_nothing_is_downloaded(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickles_are_refused(tiny: Build, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny("pair"), tmp_path / "model"))
     (folder / "pytorch_model.bin").write_bytes(b"PK\x03\x04")
     with pytest.raises(IntegrityError):
         seq2seq.open_engine(str(folder))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+def test_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+
+    def look_up(*args: object, **kwargs: object) -> None:
+        looked_up.append(args)
+        raise OSError
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
     with pytest.raises(UsageError) as refused:
         seq2seq.open_engine("invented/no-such-model")
     assert refused.value.code == "NO_TRANSLATOR"
     assert "hf download" in refused.value.do
+    assert looked_up == []
+
+
+def test_a_model_in_the_hub_cache(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named by its repository, with the commit as its revision; files in the cache are links to blobs."""
+    repository, commit = tmp_path / "models--invented--tiny", "a" * 40
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    snapshot = repository / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for number, path in enumerate(tiny("pair").iterdir()):
+        shutil.copy(path, repository / "blobs" / str(number))
+        (snapshot / path.name).symlink_to(f"../../blobs/{number}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    engine = seq2seq.open_engine("invented/tiny")
+    assert (engine.info().model, engine.info().version) == ("invented/tiny", commit)
+    assert engine.translate(INVENTED[:1], "en", "es")[0].text == translation(INVENTED[0], "es")
 
 
 def test_a_model_of_another_family_is_refused(tiny: Build, tmp_path: Path) -> None:

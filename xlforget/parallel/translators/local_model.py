@@ -9,6 +9,8 @@ from pathlib import Path
 from xlforget.errors import UsageError
 
 CARD = "README.md"
+# Not all of a repository: pickles and other formats beside the weights are refused.
+FETCH = 'hf download google/madlad400-3b-mt --include "*.safetensors" --include "*.json" --include "*.model" --include "*.md"'
 SHOWN = 16  # hex digits of a folder's digest
 
 
@@ -36,7 +38,7 @@ def find(model: str) -> Local:
     except Exception as error:
         raise UsageError(
             f"The translation model is neither a folder here nor in the local hub cache ({type(error).__name__}).",
-            do="Fetch it first, for example: hf download google/madlad400-3b-mt. xlforget downloads no translator by itself.",
+            do=f"xlforget downloads no translator by itself. Fetch it first, for example: {FETCH}",
             code="NO_TRANSLATOR",
         ) from None
     return Local(folder, model, folder.name)
