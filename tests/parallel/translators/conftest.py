@@ -93,7 +93,12 @@ def _marian(folder: Path, *tokens: str, target: str) -> tuple[Any, Any]:
     names = ["</s>", "<unk>", *(piece for piece, _ in pieces(folder) if piece not in SPECIAL), *tokens, "<pad>"]
     spm, last = str(folder / "spm.model"), len(names) - 1
     tokenizer = MarianTokenizer(
-        source_spm=spm, target_spm=spm, vocab=_vocabulary(folder, names), source_lang="eng", target_lang=target
+        source_spm=spm,
+        target_spm=spm,
+        vocab=_vocabulary(folder, names),
+        source_lang="eng",
+        target_lang=target,
+        model_max_length=128,
     )
     config = MarianConfig(
         vocab_size=len(names), d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,

@@ -92,6 +92,12 @@ def test_a_translation_that_was_cut_off_says_so(converted: Converted) -> None:
     assert [each.ended for each in engine.translate(INVENTED[:2], "en", "es")] == [False, False]
 
 
+def test_a_loop_ends_where_the_model_has_no_more_positions(converted: Converted) -> None:
+    engine = ct2.open_engine(str(converted("marian-random")))
+    (found,) = engine.translate(["Zorvana keeps bees. " * 8], "en", "es")
+    assert not found.ended
+
+
 def test_refusals(tiny: Build, converted: Converted, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         ct2.open_engine(str(converted("nllb")))

@@ -18,7 +18,8 @@ BY_NAME = {family.name: family for family in FAMILIES}
         ("MADLAD-400", "pt-BR", "pt"), ("MADLAD-400", "zh-TW", "zh_Hant"),
         ("M2M100", "nso", "ns"), ("M2M100", "fil", "tl"), ("M2M100", "nb", "no"), ("M2M100", "zh-Hans", "zh"),
         ("NLLB-200", "ar", "arb_Arab"), ("NLLB-200", "zh-TW", "zho_Hant"), ("NLLB-200", "ko", "kor_Hang"),
-        ("Marian", "zh", "cmn_Hans"), ("Marian", "zh-Hant", "cmn_Hant"), ("Marian", "ca", "cat_Latn"), ("Marian", "sr-Latn", "srp_Latn"),
+        ("Marian", "zh", "cmn_Hans"), ("Marian", "zh-Hant", "cmn_Hant"), ("Marian", "ca", "cat_Latn"),
+        ("Marian", "sr-Latn", "srp_Latn"),
     ],
 )  # fmt: skip
 def test_names(family: str, tag: str, first: str) -> None:

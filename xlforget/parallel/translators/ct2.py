@@ -59,6 +59,8 @@ class Ct2(LocalEngine):
     def __init__(self, local: Local, sentences: Sentences, accepted: frozenset[str], device: str, library: Any) -> None:
         super().__init__(local, sentences, accepted)
         self._translator = _load(local.folder, device, library)
+        # CTranslate2 fails where a model with a table of positions writes past its end.
+        self._most = int(sentences.tokenizer.model_max_length) - 1
 
     def _run(self, sources: Sequence[tuple[int, ...]], target: str) -> list[Hypothesis]:
         forced = self._sentences.forced(target)
@@ -70,19 +72,24 @@ class Ct2(LocalEngine):
         return [found[row] for row in range(len(sources))]
 
     def _translate(self, rows: list[list[str]], lead: list[str], bound: int) -> Any:
-        return self._translator.translate_batch(
-            rows,
-            target_prefix=[lead] * len(rows) if lead else None,
-            beam_size=BEAMS,
-            patience=PATIENCE,
-            length_penalty=1.0,
-            max_batch_size=self.batch_tokens,
-            batch_type="tokens",
-            max_input_length=0,  # nothing is cut off: what is too long was refused
-            max_decoding_length=bound,
-            return_scores=True,
-            return_end_token=True,
-        )
+        try:
+            return self._translator.translate_batch(
+                rows,
+                target_prefix=[lead] * len(rows) if lead else None,
+                beam_size=BEAMS,
+                patience=PATIENCE,
+                length_penalty=1.0,
+                max_batch_size=self.batch_tokens,
+                batch_type="tokens",
+                max_input_length=0,  # nothing is cut off: what is too long was refused
+                max_decoding_length=min(bound, self._most),
+                return_scores=True,
+                return_end_token=True,
+            )
+        except RuntimeError:
+            raise MachineError(
+                "CTranslate2 stopped in the middle of its work.", do="Free some memory, or use a smaller model.", code="BACKEND"
+            ) from None
 
     def _hypothesis(self, result: Any, forced: int) -> Hypothesis:
         ids = self._sentences.ids(result.hypotheses[0])
