@@ -153,6 +153,17 @@ def test_a_tokenizer_that_takes_language_tokens_apart_is_refused(tiny: Build, tm
     assert engine.translate(INVENTED[:1], "en", "ca")[0].ended
 
 
+def test_language_tokens_are_no_text_where_the_tokenizer_takes_them_for_words(tiny: Build, tmp_path: Path) -> None:
+    """As M2M100's does when it was made from its vocabulary alone."""
+    folder = Path(shutil.copytree(tiny("m2m100"), tmp_path / "model"))
+    (folder / "added_tokens.json").unlink()
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    kept = {key: value for key, value in config.items() if key not in ("extra_special_tokens", "added_tokens_decoder")}
+    (folder / "tokenizer_config.json").write_text(json.dumps(kept))
+    engine = seq2seq.open_engine(str(folder))
+    assert engine.translate(INVENTED[:1], "en", "es")[0].text == translation(INVENTED[0], "es")
+
+
 def test_words_that_the_model_does_not_know_are_said(opened: Opened) -> None:
     known, unknown = opened("m2m100").translate([INVENTED[0], "Þorgrímr lives."], "en", "es")
     assert (known.unknown, unknown.unknown) == (False, True)
