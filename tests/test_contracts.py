@@ -27,6 +27,7 @@ def test_contracts_hold() -> None:
         ("errors.py", "import xlforget.request"),
         ("request/extra.py", "import torch"),
         ("parallel/extra.py", "from transformers import AutoTokenizer"),
+        ("parallel/translators/chat.py", "import torch"),
         ("artifact/extra.py", "def load() -> None:\n    import torch"),
         ("measure/extra.py", "import xlforget.unlearn"),
         ("unplaced.py", ""),
