@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Protocol
 
 from xlforget import model_io, planning, reporting
-from xlforget.artifact import evidence, keys, papers
-from xlforget.artifact.folder import check_target, need_bytes, output_folder
+from xlforget.artifact import audit_file, evidence, keys, papers, private
+from xlforget.artifact.attestation import MODEL_SIGNATURE
+from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
 from xlforget.asked import Apply
-from xlforget.errors import MachineError, UsageError
+from xlforget.errors import MachineError
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
 from xlforget.measure.stop import stop_rule
 from xlforget.measure.verdict import Outcome, Verdict
+from xlforget.model_io import Opened
 from xlforget.planning import Plan
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.unlearn import unlearn
-from xlforget.work import Work
+from xlforget.work import Work, claims
 
 PROFILE = "quick"
 
@@ -48,51 +50,92 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
     _check_ends(asked)
-    inputs = planning.read_inputs(asked)
-    watch.stage("opening the model")
-    base = model_io.open_model(asked.model, asked.device)
-    with Work(asked.out, planning.fingerprint(asked, inputs, base), fresh=asked.fresh) as work:
-        plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"))
-        corpus, verdict_controls = plan.corpus, plan.corpus.controls["gate"]
-        watch.stage("measuring what the model knows")
-        before = after = measure.examine(base.lm, corpus, verdict_controls)
-        known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
-        made = unlearned = candidate = None
-        seconds = 0.0
-        if not _nothing_to_do(known):
-            watch.stage("sampling text that must stay")
-            made = _made(asked, plan, work, watch)
-            before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
-            done = stop_rule(base.lm, corpus, before)
-            watch.stage("unlearning")
-            began = time.monotonic()
-            unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
-            seconds = time.monotonic() - began
-            watch.stage("measuring the files that were written")
-            candidate = work.fresh("candidate")
-            model_io.save(base.lm, base.folder, candidate)
-            after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
-        checks = measure.checks(before, after, corpus.groups)
-        verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)
-        watch.stage("writing the papers")
-        run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
-        folder = _write(run, candidate)
+    with Work(asked.out) as work:
+        inputs = planning.read_inputs(asked)
+        watch.stage("opening the model")
+        base = model_io.open_model(asked.model, asked.device)
+        work.tie(planning.fingerprint(asked, inputs, base), fresh=asked.fresh)
+        _tidy(asked)
+        applied = _ended_before(asked, work) or _forget(
+            asked, planning.plan(asked, inputs, base, work.path("parallel.jsonl")), work, watch
+        )
         if not work.remove():
             raise MachineError(
                 f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",
                 do="Remove it: xlforget clean OUT.",
                 code="WORK_LEFT",
             )
-    return Applied(verdict, folder)
+    return applied
+
+
+def _forget(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Applied:
+    base, corpus = plan.base, plan.corpus
+    verdict_controls = corpus.controls["gate"]
+    _check_room(asked, base, work)
+    watch.stage("measuring what the model knows")
+    before = after = measure.examine(base.lm, corpus, verdict_controls)
+    known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+    made = unlearned = candidate = None
+    seconds = 0.0
+    if not _nothing_to_do(known):
+        watch.stage("sampling text that must stay")
+        made = _made(asked, plan, work, watch)
+        before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
+        done = stop_rule(base.lm, corpus, before)
+        watch.stage("unlearning")
+        began = time.monotonic()
+        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+        seconds = time.monotonic() - began
+        watch.stage("measuring the files that were written")
+        candidate = work.fresh("candidate")
+        model_io.save(base.lm, base.folder, candidate)
+        after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
+    checks = measure.checks(before, after, corpus.groups)
+    verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)
+    watch.stage("writing the papers")
+    run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
+    return Applied(verdict, _write(run, candidate, work))
 
 
 def _check_ends(asked: Apply) -> None:
     """What would stop the run at its end stops it before anything loads."""
     keys.load_private(asked.key, asked.passphrase)
-    check_target(asked.out, overwrite=asked.overwrite)
+    own = claims(asked.out)
+    if own.get(str(asked.out.absolute())) != _signature(asked.out):
+        check_target(asked.out, overwrite=asked.overwrite)
     check_target(_failed(asked.out), overwrite=True)
-    if asked.keep and asked.keep.exists() and not asked.overwrite:
-        raise UsageError(f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS")
+    if asked.keep and not asked.overwrite and own.get(str(asked.keep.absolute())) != _digest(asked.keep):
+        private.check_absent(asked.keep)
+
+
+def _tidy(asked: Apply) -> None:
+    """Staging folders of a run that was killed."""
+    for target in (asked.out, _failed(asked.out)):
+        remove_stale(target)
+
+
+def _ended_before(asked: Apply, work: Work) -> Applied | None:
+    """The end of a run that was cut off after its folder was in place, and before its work folder was gone."""
+    for target in (asked.out, _failed(asked.out)):
+        if (signature := _signature(target)) and signature == work.claimed(target):
+            return Applied(audit_file.read_any(target / audit_file.AUDIT_FILE).verdict, target)
+    return None
+
+
+def _signature(folder: Path) -> str | None:
+    """What tells a signed folder from every other one."""
+    return _digest(folder / MODEL_SIGNATURE)
+
+
+def _digest(file: Path) -> str | None:
+    return private.digest(file.read_bytes()) if file.is_file() else None
+
+
+def _check_room(asked: Apply, base: Opened, work: Work) -> None:
+    """Two checkpoints (weights and two moments each) and the candidate; what lies there already needs no more room."""
+    weights = sum(p.numel() * p.element_size() for p in base.lm.model.parameters())
+    held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
+    check_target(asked.out, overwrite=True, need=need_bytes(max(0, 7 * weights - held)))
 
 
 def _nothing_to_do(known: Verdict) -> bool:
@@ -115,13 +158,19 @@ def _failed(out: Path) -> Path:
     return out.with_name(f"{out.name}.failed")
 
 
-def _write(run: reporting.Run, candidate: Path | None) -> Path:
-    """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed."""
+def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
+    """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed.
+
+    Each output is claimed before it gets its name, so that a run that is killed in between can go on.
+    """
     asked, passed = run.asked, run.verdict.passed
     target = asked.out if passed else _failed(asked.out)
     kept = None
     if passed and asked.keep:
-        kept = evidence.write_bundle(asked.keep, reporting.evidence(run), overwrite=asked.overwrite)
+        bundle = evidence.pack(reporting.evidence(run))
+        kept = private.digest(bundle)
+        work.claim(asked.keep, kept)
+        private.write_private(asked.keep, bundle, overwrite=True)  # _check_ends said that it may be written
     size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
     with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
         output = None
@@ -130,4 +179,5 @@ def _write(run: reporting.Run, candidate: Path | None) -> Path:
                 file.rename(staging / file.name)
             output = model_io.digests(staging)
         papers.write_papers(staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase)
+        work.claim(target, str(_signature(staging)))
     return target

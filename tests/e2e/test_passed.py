@@ -158,8 +158,9 @@ def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(p
 def test_a_bundle_that_was_changed_is_exit_3(passed: Passed, tmp_path: Path) -> None:
     from xlforget.artifact import evidence
 
-    parts = evidence.read_bundle(passed.place / "out.xfset")
-    evidence.write_bundle(tmp_path / "other.xfset", parts | {"scores.json": parts["scores.json"].replace(b"0.", b"1.", 1)})
+    parts = evidence.unpack((passed.place / "out.xfset").read_bytes(), "out.xfset")
+    changed = evidence.pack(parts | {"scores.json": parts["scores.json"].replace(b"0.", b"1.", 1)})
+    (tmp_path / "other.xfset").write_bytes(changed)
     refused(passed.verify("out", "--evidence", str(tmp_path / "other.xfset")), "evidence")
 
 
