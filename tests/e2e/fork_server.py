@@ -1,14 +1,16 @@
 """Runs xlforget in forked children, so that a run costs no import of torch: a process of its own all the same.
 
-Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal) and answers with the child's process id,
+Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit) and answers with the child's process id,
 then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file system;
-0: only count, and write the count as the last line of the log.
+0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take more.
 """
 
 import itertools
 import json
 import os
+import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -39,6 +41,9 @@ def child(job: dict[str, Any]) -> None:
     for file in (sys.stdout, sys.stderr):
         file.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     torch.set_num_threads(1)
+    if job["limit"]:
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + job["limit"], resource.RLIM_INFINITY))
     counter = itertools.count(1)
     seen = [0]
 

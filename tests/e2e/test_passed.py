@@ -9,10 +9,8 @@ import html
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import unicodedata
 import urllib.parse
 from collections import Counter
@@ -187,56 +185,6 @@ def test_another_key_or_ticket_is_exit_3(passed: Passed, tmp_path: Path) -> None
     assert xlforget("keygen", "other.pem", cwd=tmp_path).returncode == 0
     refused(xlforget("verify", passed.place / "out", "--key", "other.pub", cwd=tmp_path), "another key")
     refused(passed.verify("out", "--ticket", "T-2"), "ticket")
-
-
-@pytest.mark.experiment
-def test_a_run_that_was_interrupted_and_killed_ends_as_one_that_was_not(passed: Passed, tmp_path: Path) -> None:
-    shutil.copytree(passed.place / "base", tmp_path / "base")
-    for name in ("request.jsonl", "k.pem"):
-        shutil.copyfile(passed.place / name, tmp_path / name)
-    (tmp_path / "k.pem").chmod(0o600)
-
-    def command(out: str) -> list[str]:
-        options = ["--key", "k.pem", "--languages", "en,hi", "--rounds", "1", "--samples", "64"]
-        return ["apply", "request.jsonl", "--model", "base", "--out", out, *options]
-
-    straight = xlforget(*command("straight"), cwd=tmp_path)
-    interrupted = stopped_in_training(command("stopped"), signal.SIGINT, tmp_path)
-    assert interrupted.returncode == 130
-    assert "again" in interrupted.stderr
-    assert stopped_in_training(command("stopped"), signal.SIGKILL, tmp_path).returncode == -signal.SIGKILL
-    assert not list(tmp_path.glob("stopped*"))
-    resumed = xlforget(*command("stopped"), cwd=tmp_path)
-    assert resumed.returncode == straight.returncode, resumed.stderr
-    one, other = (json.loads(next(tmp_path.glob(f"{name}*/audit.json")).read_text()) for name in ("straight", "stopped"))
-    assert one["verdict"] == other["verdict"]
-    assert one["method"]["steps"] == other["method"]["steps"] > 0
-    (tmp_path / "printed.txt").write_text(f"{interrupted.stdout}{interrupted.stderr}{resumed.stdout}{resumed.stderr}", "utf-8")
-    own = own_hits(passed)
-    for file in (tmp_path / "printed.txt", *next(tmp_path.glob("stopped*")).iterdir()):
-        assert not hits(file, passed.canaries) - own, file.name
-
-
-def stopped_in_training(command: list[str], with_signal: signal.Signals, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command, stopped as soon as it has written one more checkpoint."""
-    state = cwd / ".stopped.work/checkpoint/state.json"
-    before = content(state)
-    full = [sys.executable, "-m", "xlforget", *command]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(full, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        while run.poll() is None and content(state) in (b"", before):
-            time.sleep(0.01)
-        run.send_signal(with_signal)
-        printed, said = run.communicate()
-    return subprocess.CompletedProcess(full, run.returncode, printed, said)
-
-
-def content(file: Path) -> bytes:
-    """Nothing where there is no such file at this moment."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return b""
 
 
 def test_stock_model_signing_accepts_it(passed: Passed) -> None:

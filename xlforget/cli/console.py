@@ -23,7 +23,10 @@ err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 STDOUT = "-"
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
+_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc"),
+    *("failed to map segment", "can't start new thread", "thread creation failed"),
+)
 
 
 def tables(json_target: str | None) -> Console:
