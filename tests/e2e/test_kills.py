@@ -10,9 +10,12 @@ import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Ended, Server, Straight
 
 pytestmark = pytest.mark.e2e
 
@@ -20,10 +23,9 @@ KILLS = int(os.environ.get("XLFORGET_KILLS", "20"))
 SEED = int(os.environ.get("XLFORGET_KILL_SEED", "20240612"))
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 STOPPED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 130)
-Server = Straight = Ended = Any  # the fixtures' classes: tests/e2e/conftest.py
 
 
-def assert_whole_or_not_there(server: Server) -> None:
+def assert_whole_or_not_there(server: "Server") -> None:
     """Every folder or bundle that stands under its own name is whole; nothing else than what may be left is left."""
     from xlforget.artifact import evidence, papers
 
@@ -36,7 +38,7 @@ def assert_whole_or_not_there(server: Server) -> None:
     assert all(name.startswith(".out.staging-") for name in left), left
 
 
-def all_done(server: Server, ended: Ended) -> bool:
+def all_done(server: "Server", ended: "Ended") -> bool:
     """Exit 0; or the run before this one was killed after its very last step, so that OUT is whole and nothing to do."""
     work = server.place / ".out.work"
     late = ended.code == 2 and "already exists" in ended.log and not (work.exists() and any(work.iterdir()))
@@ -52,7 +54,7 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
 
 
-def kill_once(server: Server, straight: Straight, draw: Random, tally: Tally) -> Ended:
+def kill_once(server: "Server", straight: "Straight", draw: Random, tally: Tally) -> "Ended":
     """One run that is cut off: by the clock in the stage hit least so far, or just before a change to the file system."""
     chosen = draw.choice(SIGNALS)
     if draw.random() < 0.5:
@@ -72,7 +74,7 @@ def kill_once(server: Server, straight: Straight, draw: Random, tally: Tally) ->
     return ended
 
 
-def test_random_kills_leave_nothing_half_there_and_the_same_command_ends_the_same(server: Server, straight: Straight) -> None:
+def test_random_kills_leave_nothing_half_there_and_the_same_command_ends_the_same(server: "Server", straight: "Straight") -> None:
     draw, tally = Random(SEED), Tally()
     print(f"\nseed {SEED}, {KILLS} kills; undisturbed: {straight.took:.1f} s, {straight.changes} changes to the file system")
     while tally.kills < KILLS:

@@ -4,13 +4,15 @@ import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Server, Straight
+
 pytestmark = pytest.mark.e2e
 
-Server = Straight = Any  # the fixtures' classes: tests/e2e/conftest.py
 Mount = Callable[..., Path]
 
 
@@ -37,7 +39,7 @@ def fill(file: Path) -> None:
             taken.write(b"\0" * 4096)
 
 
-def test_a_disk_that_fills_up_in_the_middle(server: Server, straight: Straight, mount: Mount) -> None:
+def test_a_disk_that_fills_up_in_the_middle(server: "Server", straight: "Straight", mount: Mount) -> None:
     disk = mount("size=80m")
     args = [part.replace("out", str(disk / "out")) if part in ("out", "out.xfset") else part for part in server.apply()]
     for stage in ("sampling text that must stay", "unlearning", "measuring the files that were written"):
@@ -56,7 +58,7 @@ def test_a_disk_that_fills_up_in_the_middle(server: Server, straight: Straight, 
     assert {path.name for path in disk.iterdir()} == {"out", "out.xfset"}
 
 
-def test_too_small_a_disk_is_said_before_any_training(server: Server, mount: Mount) -> None:
+def test_too_small_a_disk_is_said_before_any_training(server: "Server", mount: Mount) -> None:
     disk = mount("size=8m")
     ended = server.run(server.apply(out=str(disk / "out")))
     assert ended.code == 4, ended.log
@@ -64,7 +66,7 @@ def test_too_small_a_disk_is_said_before_any_training(server: Server, mount: Mou
     assert not (disk / "out").exists()
 
 
-def test_a_place_that_cannot_be_written(server: Server, mount: Mount) -> None:
+def test_a_place_that_cannot_be_written(server: "Server", mount: Mount) -> None:
     disk = mount("size=80m,ro")
     ended = server.run(server.apply(out=str(disk / "out")))
     assert ended.code == 4, ended.log
@@ -74,7 +76,7 @@ def test_a_place_that_cannot_be_written(server: Server, mount: Mount) -> None:
 
 
 @pytest.mark.parametrize("megabytes", [8, 32])
-def test_too_little_memory(server: Server, straight: Straight, megabytes: int) -> None:
+def test_too_little_memory(server: "Server", straight: "Straight", megabytes: int) -> None:
     ended = server.run(server.apply(), limit=megabytes << 20)
     try:
         if ended.code != 0:
@@ -88,7 +90,9 @@ def test_too_little_memory(server: Server, straight: Straight, megabytes: int) -
         server.clear()
 
 
-def test_a_second_run_on_the_same_output_is_refused_and_does_not_disturb_the_first(server: Server, straight: Straight) -> None:
+def test_a_second_run_on_the_same_output_is_refused_and_does_not_disturb_the_first(
+    server: "Server", straight: "Straight"
+) -> None:
     from xlforget.errors import MachineError
     from xlforget.work import Work
 
