@@ -24,6 +24,8 @@ class Apply:
     seed: int = 0
     ticket: str | None = None
     keep: Path | None = None
+    seal_to: Path | None = None
+    openings: Path | None = None
     fresh: bool = False
     overwrite: bool = False
     device: str = "auto"
@@ -31,10 +33,17 @@ class Apply:
 
 @dataclass(frozen=True)
 class Verify:
-    """What `xlforget verify` was asked. ``evidence``: measure again with this bundle."""
+    """What `xlforget verify` was asked. ``evidence``: measure again with this bundle, ``unseal``: the key that opens it.
+
+    ``opening`` and ``fact``: files of openings and of records; each record must be one that was committed to.
+    """
 
     folder: Path
     key: Path
     ticket: str | None = None
     evidence: Path | None = None
+    unseal: Path | None = None
+    unseal_passphrase: bytes | None = None
+    opening: Path | None = None
+    fact: str | None = None
     device: str = "auto"

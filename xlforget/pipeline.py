@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from xlforget import model_io, planning, reporting
-from xlforget.artifact import audit_file, evidence, keys, papers, private
+from xlforget.artifact import audit_file, commitments, evidence, keys, papers, private, sealed
 from xlforget.artifact.attestation import MODEL_SIGNATURE
 from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
 from xlforget.asked import Apply
-from xlforget.errors import MachineError
+from xlforget.errors import MachineError, UsageError
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
@@ -104,8 +104,13 @@ def _check_ends(asked: Apply) -> None:
     if own.get(str(asked.out.absolute())) != _signature(asked.out):
         check_target(asked.out, overwrite=asked.overwrite)
     check_target(_failed(asked.out), overwrite=True)
-    if asked.keep and not asked.overwrite and own.get(str(asked.keep.absolute())) != _digest(asked.keep):
-        private.check_absent(asked.keep)
+    for path in filter(None, (asked.keep, asked.openings)):
+        if not asked.overwrite and own.get(str(path.absolute())) != _digest(path):
+            private.check_absent(path)
+    if asked.seal_to:
+        keys.load_public(asked.seal_to)
+        if not asked.keep:
+            raise UsageError("--seal-to has nothing to seal.", do="Name the evidence bundle with --keep.", code="SEAL_TO")
 
 
 def _tidy(asked: Apply) -> None:
@@ -158,6 +163,29 @@ def _failed(out: Path) -> Path:
     return out.with_name(f"{out.name}.failed")
 
 
+def _keep(run: reporting.Run, work: Work) -> reporting.Kept:
+    """The evidence of a pass, sealed or not, and the openings of the commitment: where the user asked for them."""
+    asked, digest, sealed_to, commitment = run.asked, None, None, None
+    if asked.keep and run.verdict.passed:
+        bundle = evidence.pack(reporting.evidence(run))
+        digest = private.digest(bundle)
+        if asked.seal_to:
+            sealed_to = keys.fingerprint(asked.seal_to)
+            bundle = sealed.seal(bundle, asked.seal_to)
+        _put(asked.keep, bundle, work)
+    if asked.openings:
+        request = run.plan.request
+        records = [commitments.canonical_record(record) for record in request.records]
+        commitment, openings = commitments.commit([(f.id, r) for f, r in zip(request.facts, records, strict=True)])
+        _put(asked.openings, commitments.to_lines(openings), work)
+    return reporting.Kept(digest, sealed_to, commitment)
+
+
+def _put(path: Path, content: bytes, work: Work) -> None:
+    work.claim(path, private.digest(content))
+    private.write_private(path, content, overwrite=True)  # _check_ends said that it may be written
+
+
 def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
     """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed.
 
@@ -165,12 +193,7 @@ def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
     """
     asked, passed = run.asked, run.verdict.passed
     target = asked.out if passed else _failed(asked.out)
-    kept = None
-    if passed and asked.keep:
-        bundle = evidence.pack(reporting.evidence(run))
-        kept = private.digest(bundle)
-        work.claim(asked.keep, kept)
-        private.write_private(asked.keep, bundle, overwrite=True)  # _check_ends said that it may be written
+    kept = _keep(run, work)
     size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
     with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
         output = None

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pytest
 
 RELATION, LANGS, FACTS, KNOWN = "city_of_residence", ("en", "fr"), 3, 12
-INPUTS = frozenset({"model", "request.jsonl", "k.pem", "k.pub", "logs"})
+INPUTS = frozenset({"model", "request.jsonl", "k.pem", "k.pub", "dpo.pem", "dpo.pub", "logs"})
 STAGE = re.compile(r"^ *[0-9.]+ s  (.+)$", re.MULTILINE)
 
 
@@ -48,7 +48,8 @@ class Server:
     def apply(self, *more: str, out: str = "out") -> list[str]:
         """The command that all these tests run: it passes the gate."""
         options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "3", "--lr", "6e-3", "--samples", "64"]
-        return ["apply", "request.jsonl", "--model", "model", "--out", out, "--keep", f"{out}.xfset", *options, *more]
+        kept = ["--keep", f"{out}.xfset", "--seal-to", "dpo.pub", "--openings", f"{out}.openings"]
+        return ["apply", "request.jsonl", "--model", "model", "--out", out, *kept, *options, *more]
 
     def start(self, args: list[str], *, die_at: int = -1, with_signal: int = signal.SIGKILL, limit: int = 0) -> tuple[int, Path]:
         """Begin a command; its process id and the file it prints to. ``limit``: bytes of address space beyond the start."""
@@ -127,7 +128,7 @@ class Straight:
     took: float
 
 
-def make_place(where: Path) -> None:
+def make_place(where: Path, layers: int = 2) -> None:
     """A model that knows fifteen people, a request for three of them, a key."""
     from xlforget.artifact import keys
     from xlforget.corpus.encode import Encoder
@@ -142,13 +143,14 @@ def make_place(where: Path) -> None:
     (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     texts = [[w.text for lang in LANGS for w in phrasebook.wordings(p, lang)] for p in people]
     tokenizer = train_tokenizer([text for own in texts[FACTS:] for text in own], 500)
-    model = new_model(tokenizer, layers=2, width=32, context=128)
+    model = new_model(tokenizer, layers=layers, width=32, context=128)
     encoder = Encoder(tokenizer, 128)
     known = [encoder.encode(text, None) for own in texts[: FACTS + KNOWN] for text in own]
     memorise(model, known, epochs=60, lr=6e-3)
     model.save_pretrained(where / "model")
     tokenizer.save_pretrained(where / "model")
     keys.keygen(where / "k.pem")
+    keys.keygen(where / "dpo.pem")
     (where / "logs").mkdir()
 
 

@@ -22,19 +22,23 @@ pytestmark = pytest.mark.e2e
 KILLS = int(os.environ.get("XLFORGET_KILLS", "20"))
 SEED = int(os.environ.get("XLFORGET_KILL_SEED", "20240612"))
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+KEPT = frozenset({"out", "out.xfset", "out.openings"})
 STOPPED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 130)
 
 
 def assert_whole_or_not_there(server: "Server") -> None:
     """Every folder or bundle that stands under its own name is whole; nothing else than what may be left is left."""
-    from xlforget.artifact import evidence, papers
+    from xlforget.artifact import commitments, evidence, papers, sealed
 
     place = server.place
     if (place / "out").exists():
         assert papers.verify_papers(place / "out", place / "k.pub").passed
     if (place / "out.xfset").exists():
-        assert evidence.unpack((place / "out.xfset").read_bytes(), "out.xfset")
-    left = server.left() - {"out", "out.xfset", ".out.work", ".out.xfset.partial"}
+        bundle = sealed.unseal((place / "out.xfset").read_bytes(), "out.xfset", place / "dpo.pem")
+        assert evidence.unpack(bundle, "out.xfset")
+    if (place / "out.openings").exists():
+        assert commitments.read_openings(place / "out.openings")
+    left = server.left() - {*KEPT, ".out.work", ".out.xfset.partial", ".out.openings.partial"}
     assert all(name.startswith(".out.staging-") for name in left), left
 
 
@@ -87,7 +91,7 @@ def test_random_kills_leave_nothing_half_there_and_the_same_command_ends_the_sam
             ended = server.run(server.apply())
         assert all_done(server, ended), (ended.code, ended.log)
         assert server.outcome() == straight.outcome
-        assert server.left() - {"out", "out.xfset"} <= ({".out.work"} if ended.code == 2 else set())
+        assert server.left() - KEPT <= ({".out.work"} if ended.code == 2 else set())
         tally.ends += 1
         server.clear()
     print(f"{tally.kills} kills {dict(tally.kinds)}; {tally.ends} runs that then ended as the undisturbed one did")

@@ -41,7 +41,7 @@ def fill(file: Path) -> None:
 
 def test_a_disk_that_fills_up_in_the_middle(server: "Server", straight: "Straight", mount: Mount) -> None:
     disk = mount("size=80m")
-    args = [part.replace("out", str(disk / "out")) if part in ("out", "out.xfset") else part for part in server.apply()]
+    args = server.apply(out=str(disk / "out"))
     for stage in ("sampling text that must stay", "unlearning", "measuring the files that were written"):
         pid, log = server.start(args)
         server.wait_for(stage, pid, log)
@@ -55,7 +55,7 @@ def test_a_disk_that_fills_up_in_the_middle(server: "Server", straight: "Straigh
         filler.unlink()
     assert server.run(args).code == 0
     assert server.outcome(str(disk / "out")) == straight.outcome
-    assert {path.name for path in disk.iterdir()} == {"out", "out.xfset"}
+    assert {path.name for path in disk.iterdir()} == {"out", "out.xfset", "out.openings"}
 
 
 def test_too_small_a_disk_is_said_before_any_training(server: "Server", mount: Mount) -> None:

@@ -119,8 +119,11 @@ def _read_canonical(root: Path, name: str) -> dict[str, Any]:
     path = root / name
     if path.is_symlink() or not path.is_file():
         raise IntegrityError("SIG_MISSING", f"{name} is missing", files=[name])
-    document = strict_json.read(path, name, MAX_BUNDLE)
-    if not isinstance(document, dict) or strict_json.canonical(document) != path.read_bytes():
+    content = path.read_bytes() if path.stat().st_size <= MAX_BUNDLE else b""
+    document = strict_json.parse(content, name)
+    # The stock tool writes the same without spaces, its keys in another order.
+    compact = json.dumps(document, separators=(",", ":")).encode()
+    if not isinstance(document, dict) or content not in (strict_json.canonical(document), compact):
         raise IntegrityError("BUNDLE_FORMAT", f"{name}: not as xlforget writes it", files=[name])
     return document
 

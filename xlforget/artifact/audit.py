@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from xlforget.artifact.commitments import Commitment
 from xlforget.measure.verdict import Verdict
 
 Result = Literal["passed", "failed", "nothing memorised"]
@@ -213,13 +214,32 @@ class Residues(_Part):
     copies: tuple[str, ...] = COPIES
 
 
+class Parent(_Part):
+    """The report of the ticket before this one: SHA-256 of its ``audit.dsse.json``, and the key that signed it."""
+
+    audit: Sha256
+    key: Sha256
+    ticket: Ticket | None = None
+
+
+class Former(_Part):
+    """An earlier ticket whose facts were tested on this model again. ``held``: all tests that it passed then hold now."""
+
+    audit: Sha256
+    ticket: Ticket | None = None
+    tests: Count
+    held: Count
+
+
 class Audit(_Part):
     """The whole report. ``output`` is None where no model was written: the gate failed, or there was nothing to do.
 
     ``evidence``: SHA-256 of the evidence bundle that was kept. It holds a random salt, so the digest tells nothing of it.
+    ``sealed_to``: fingerprint of the key that opens it, where it was kept sealed. ``commitment``: where openings were
+    written. ``parent`` and ``former``: the tickets before this one. Version 1 knew none of these three.
     """
 
-    schema_version: Literal["1"] = "1"
+    schema_version: Literal["1", "2"] = "2"
     result: Result
     created_at: Moment
     ticket: Ticket | None = None
@@ -237,6 +257,10 @@ class Audit(_Part):
     utility: tuple[Utility, ...]
     residues: Residues
     evidence: Sha256 | None = None
+    sealed_to: Sha256 | None = None
+    commitment: Commitment | None = None
+    parent: Parent | None = None
+    former: tuple[Former, ...] = ()
     shown: tuple[str, ...] = SHOWN
     not_shown: tuple[str, ...] = NOT_SHOWN
 

@@ -34,6 +34,12 @@ def apply(
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
     ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
+    seal_to: Annotated[
+        Path | None, typer.Option("--seal-to", metavar="PUB", help="Seal that bundle: only this key's private half opens it.")
+    ] = None,
+    openings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what proves later that a fact was in the request (0600).")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
@@ -67,6 +73,8 @@ def apply(
         seed=seed,
         ticket=audit_file.check_ticket(ticket) if ticket else None,
         keep=keep,
+        seal_to=seal_to,
+        openings=openings,
         fresh=fresh,
         overwrite=overwrite,
         device=device,

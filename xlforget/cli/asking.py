@@ -1,5 +1,6 @@
 """Keys and passphrases as commands ask for them."""
 
+import os
 from pathlib import Path
 
 import typer
@@ -19,10 +20,10 @@ def required_key(key: Path | None, variable: str) -> Path:
     return key
 
 
-def passphrase_for(private: Path) -> bytes | None:
+def passphrase_for(private: Path, variable: str = "XLFORGET_KEY_PASSPHRASE") -> bytes | None:
     """The passphrase of an encrypted key, from the environment or a prompt; None for a key that has none."""
     from xlforget.artifact import keys
 
     if not keys.is_encrypted(private):
         return None
-    return keys.passphrase_from_environment() or typer.prompt("Passphrase", hide_input=True, err=True).encode()
+    return os.environ.get(variable, "").encode() or typer.prompt("Passphrase", hide_input=True, err=True).encode()
