@@ -39,10 +39,12 @@ class Ended:
 
 @dataclass
 class Server:
-    """Runs commands in forks of a process that has torch loaded already; ``place`` is where they run."""
+    """Runs commands in forks of a process that has torch loaded already. ``place``: where they run; ``home``: their home
+    folder, with all that they cache or leave in temporary files."""
 
     process: subprocess.Popen[str]
     place: Path
+    home: Path
     runs: int = 0
 
     def apply(self, *more: str, out: str = "out") -> list[str]:
@@ -156,12 +158,22 @@ def make_place(where: Path, layers: int = 2) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    place = tmp_path_factory.mktemp("server")
+    place, home = tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("home")
     make_place(place)
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1"}
+    folders = {
+        "HOME": "",
+        "XDG_CACHE_HOME": "cache",
+        "HF_HOME": "huggingface",
+        "TMPDIR": "tmp",
+        "TORCHINDUCTOR_CACHE_DIR": "torch",
+    }
+    for name in folders.values():
+        (home / name).mkdir(exist_ok=True)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("XLFORGET", "HF_"))} | {"OMP_NUM_THREADS": "1"}
+    env |= {variable: str(home / name) for variable, name in folders.items()}
     command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        one = Server(process, place)
+        one = Server(process, place, home)
         assert one.line() == "ready\n"
         yield one
         process.stdin.close()  # type: ignore[union-attr]
