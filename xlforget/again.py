@@ -56,7 +56,7 @@ def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[
         parallel = ParallelSet.parse(parts["parallel.jsonl"], "parallel.jsonl")
         controls = tuple(Pair.model_validate_json(line) for line in parts["controls.jsonl"].splitlines())
         scores = json.loads(parts["scores.json"])
-    except (KeyError, ValueError, UsageError):
+    except (KeyError, ValueError, RecursionError, UsageError):
         raise IntegrityError("EVIDENCE", "the evidence bundle lacks a part or holds a broken one") from None
     if parallel.digest() != audit.parallel_set.digest:
         raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle belongs to another run than the audit")
@@ -76,7 +76,7 @@ def _examine(
     ]
     try:
         recorded = [from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)]
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
     measured = [sheet(lm, own) for own in probes]
     return Examination(recorded[0], recorded[1], (), (), ()), Examination(measured[0], measured[1], (), (), ())

@@ -15,7 +15,7 @@ from xlforget.errors import IntegrityError, UsageError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}\.jsonl?")
 MAX_PARTS = 64
-MAX_BYTES = 1 << 30
+MAX_BYTES = 1 << 27
 # A fixed date, the oldest that zip can write: equal parts give equal bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # Everything that zipfile raises on a file that is not what it says.
