@@ -15,6 +15,7 @@ class Apply:
     out: Path
     key: Path
     passphrase: bytes | None = None
+    certificate: Path | None = None
     languages: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     retain: str | None = None

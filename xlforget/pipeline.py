@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from xlforget import model_io, planning, reporting
-from xlforget.artifact import audit_file, commitments, evidence, keys, papers, private, sealed
+from xlforget.artifact import audit_file, certificates, commitments, evidence, keys, papers, private, sealed
 from xlforget.artifact.attestation import MODEL_SIGNATURE
 from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
 from xlforget.asked import Apply
@@ -100,6 +100,8 @@ def _forget(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Applied:
 def _check_ends(asked: Apply) -> None:
     """What would stop the run at its end stops it before anything loads."""
     keys.load_private(asked.key, asked.passphrase)
+    if asked.certificate:
+        certificates.check_pair(asked.key, asked.passphrase, asked.certificate)
     own = claims(asked.out)
     if own.get(str(asked.out.absolute())) != _signature(asked.out):
         check_target(asked.out, overwrite=asked.overwrite)
@@ -201,6 +203,8 @@ def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
             for file in candidate.iterdir():
                 file.rename(staging / file.name)
             output = model_io.digests(staging)
-        papers.write_papers(staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase)
+        papers.write_papers(
+            staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase, asked.certificate
+        )
         work.claim(target, str(_signature(staging)))
     return target

@@ -66,9 +66,9 @@ def index(content: bytes) -> object:
 def model_signature(content: bytes) -> object:
     """All that is read of ``model.sig`` before the library gets it."""
     file(attestation.MODEL_SIGNATURE, content)
+    key = attestation.signer(scratch(), KEY)
     bundle = attestation._read_canonical(scratch(), attestation.MODEL_SIGNATURE)
-    envelope = attestation._bundle_envelope(bundle, keys.fingerprint(KEY))
-    return attestation._open(envelope, KEY, attestation.MODEL_SIGNATURE, attestation.MODEL_TYPE)
+    return attestation._open(bundle["dsseEnvelope"], key, attestation.MODEL_SIGNATURE, attestation.MODEL_TYPE)
 
 
 def statement(content: bytes) -> object:
@@ -79,7 +79,7 @@ def statement(content: bytes) -> object:
 
 def audit_envelope(content: bytes) -> object:
     file(attestation.AUDIT_ENVELOPE, content)
-    return attestation.verify_audit(scratch(), KEY)
+    return attestation.open_audit(attestation._read_canonical(scratch(), attestation.AUDIT_ENVELOPE), keys.load_public(KEY))
 
 
 def any_audit(content: bytes) -> object:

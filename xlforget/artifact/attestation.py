@@ -12,12 +12,15 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xlforget.artifact import keys, strict_json
+from xlforget.artifact import certificates, keys, strict_json
 from xlforget.artifact.folder import digests
 from xlforget.artifact.policy import walk
 from xlforget.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 MODEL_SIGNATURE = "model.sig"
 AUDIT_ENVELOPE = "audit.dsse.json"
@@ -31,31 +34,61 @@ MAX_BUNDLE = 16 << 20
 HARMLESS_IGNORED = frozenset({MODEL_SIGNATURE, ".git", ".gitignore", ".gitattributes", ".github"})
 
 
-def sign_model(root: Path, private: Path, passphrase: bytes | None = None) -> None:
-    """Write ``model.sig`` over every other file of ``root``."""
+def sign_model(root: Path, private: Path, passphrase: bytes | None = None, chain: Path | None = None) -> None:
+    """Write ``model.sig`` over every other file of ``root``; ``chain``: with the certificate of ``private``, not its hint."""
     keys.load_private(private, passphrase)
     signature = root / MODEL_SIGNATURE
-    password = passphrase if keys.is_encrypted(private) else None
-    config = _oms().signing.Config().use_elliptic_key_signer(private_key=private, password=password)
+    config = _oms().signing.Config()
+    if chain:
+        certificates.check_pair(private, passphrase, chain)
+        # The library takes the first certificate of the one and all of the other; the signer's own stands there twice.
+        config.use_certificate_signer(private_key=private, signing_certificate=chain, certificate_chain=[chain])
+    else:
+        password = passphrase if keys.is_encrypted(private) else None
+        config.use_elliptic_key_signer(private_key=private, password=password)
     config.set_hashing_config(_hashing()).sign(root, signature)
     # One spelling, so that not even a space in the signature file can be changed without being noticed.
     signature.write_bytes(strict_json.canonical(json.loads(signature.read_bytes())))
 
 
-def verify_model(root: Path, public: Path) -> dict[str, str]:
-    """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
+def signer(root: Path, trusted: Path) -> "EllipticCurvePublicKey":
+    """The key that ``model.sig`` must verify with: the trusted one, or one that a trusted authority vouches for.
 
-    Codes: SIG_MISSING, BUNDLE_FORMAT, WRONG_KEY, BAD_SIGNATURE, PREDICATE_TYPE, POLICY, MISMATCH, and those of the
-    folder policy (symlinks, hidden files, unknown file types).
+    Raises IntegrityError SIG_MISSING, BUNDLE_FORMAT, WRONG_KEY, CERTIFICATE.
     """
     bundle = _read_canonical(root, MODEL_SIGNATURE)
-    envelope = _bundle_envelope(bundle, keys.fingerprint(public))
-    statement = _open(envelope, public, MODEL_SIGNATURE, MODEL_TYPE)
+    with _format_named(MODEL_SIGNATURE):
+        material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
+        expected = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}
+        if bundle != expected or envelope["signatures"][0]["keyid"] != "":
+            raise ValueError
+        if certificates.is_authority(trusted):
+            return certificates.signer_key(material, trusted, MODEL_SIGNATURE)
+        hint, key = material["publicKey"]["hint"], keys.load_public(trusted)
+        if not isinstance(hint, str) or material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
+            raise ValueError
+    if hint != keys.fingerprint_of(key):
+        raise _wrong_key(MODEL_SIGNATURE, hint, keys.fingerprint_of(key))
+    return key
+
+
+def verify_model(root: Path, trusted: Path) -> dict[str, str]:
+    """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
+
+    ``trusted``: a public key, or certificates of authorities. Codes: those of `signer`, BAD_SIGNATURE, PREDICATE_TYPE,
+    POLICY, MISMATCH, and those of the folder policy (symlinks, hidden files, unknown file types).
+    """
+    key = signer(root, trusted)
+    statement = _open(_read_canonical(root, MODEL_SIGNATURE)["dsseEnvelope"], key, MODEL_SIGNATURE, MODEL_TYPE)
     signed = _resources(statement)
     _compare(signed.keys(), {entry.name for entry in walk(root, own_output=True)} - {MODEL_SIGNATURE})
     try:
-        verifier = _oms().verifying.Config().use_elliptic_key_verifier(public_key=public)
-        verifier.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+        config = _oms().verifying.Config()
+        if certificates.is_authority(trusted):
+            config.use_certificate_verifier(certificate_chain=[trusted])
+        else:
+            config.use_elliptic_key_verifier(public_key=trusted)
+        config.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
     except Exception as error:  # the library raises whatever its parsers and cryptography raise
         _name_changed(root, signed)
         raise IntegrityError("BAD_SIGNATURE", f"{MODEL_SIGNATURE} does not verify", files=[MODEL_SIGNATURE]) from error
@@ -84,9 +117,15 @@ def sign_audit(
     (root / AUDIT_ENVELOPE).write_bytes(strict_json.canonical(envelope.to_dict()))
 
 
-def verify_audit(root: Path, public: Path) -> tuple[dict[str, str], dict[str, Any]]:
+def verify_audit(root: Path, trusted: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """Check ``audit.dsse.json``; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
-    statement = _open(_read_canonical(root, AUDIT_ENVELOPE), public, AUDIT_ENVELOPE, AUDIT_TYPE)
+    key = signer(root, trusted) if certificates.is_authority(trusted) else keys.load_public(trusted)
+    return open_audit(_read_canonical(root, AUDIT_ENVELOPE), key)
+
+
+def open_audit(envelope: dict[str, Any], key: "EllipticCurvePublicKey") -> tuple[dict[str, str], dict[str, Any]]:
+    """Subject and audit of an envelope that ``key`` must have signed."""
+    statement = _open(envelope, key, AUDIT_ENVELOPE, AUDIT_TYPE)
     with _format_named(AUDIT_ENVELOPE):
         subject = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
         if not subject or len(subject) != len(statement["subject"]) or not isinstance(statement["predicate"], dict):
@@ -128,32 +167,13 @@ def _read_canonical(root: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def _bundle_envelope(bundle: dict[str, Any], trusted: str) -> dict[str, Any]:
-    """The envelope of a key bundle that holds what xlforget writes and no more; its key hint must be ``trusted``."""
-    with _format_named(MODEL_SIGNATURE):
-        material = bundle["verificationMaterial"]
-        hint, envelope = material["publicKey"]["hint"], bundle["dsseEnvelope"]
-        if not isinstance(hint, str) or not isinstance(envelope, dict):
-            raise ValueError
-        expected = {
-            "mediaType": BUNDLE_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
-            "dsseEnvelope": envelope,
-        }
-        if bundle != expected or envelope["signatures"][0]["keyid"] != "":
-            raise ValueError
-    if hint != trusted:
-        raise _wrong_key(MODEL_SIGNATURE, hint, trusted)
-    return envelope
-
-
-def _open(envelope: dict[str, Any], public: Path, name: str, predicate_type: str) -> dict[str, Any]:
+def _open(envelope: dict[str, Any], public: "EllipticCurvePublicKey", name: str, predicate_type: str) -> dict[str, Any]:
     """The statement in a DSSE envelope, after its one signature was found good. ``name`` is the file it stands in."""
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import Error
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-    key = SSlibKey.from_crypto(keys.load_public(public))
+    key = SSlibKey.from_crypto(public)
     with _format_named(name):
         payload, signature = _parts(envelope)
     if signature["keyid"] not in ("", key.keyid):

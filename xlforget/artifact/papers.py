@@ -36,9 +36,10 @@ class VerifiedPapers:
         return all(finding.ok for finding in self.findings)
 
 
-def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes | None = None) -> None:
+def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes | None = None, chain: Path | None = None) -> None:
     """Add the papers to ``staging``, which holds the model's files, or nothing where ``audit.output`` is None.
 
+    ``chain``: sign with the certificate of ``private``, the first in this file.
     Raises IntegrityError where the files are not those that the audit lists, so that nothing else gets signed.
     """
     from xlforget.artifact.render import html, model_card
@@ -53,20 +54,22 @@ def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes |
     (staging / REPORT).write_text(html(audit), encoding="utf-8")
     subject = digests(staging) if audit.output else audit.base.files
     attestation.sign_audit(staging, audit_file.to_document(audit), subject, private, passphrase)
-    attestation.sign_model(staging, private, passphrase)
+    attestation.sign_model(staging, private, passphrase, chain)
 
 
-def verify_papers(folder: Path, public: Path, ticket: str | None = None) -> VerifiedPapers:
+def verify_papers(folder: Path, trusted: Path, ticket: str | None = None) -> VerifiedPapers:
     """Check everything that is signed, then judge the signed figures again. Loads no weights.
+
+    ``trusted``: a public key, or the certificates of authorities.
 
     Raises IntegrityError (exit 3) for anything that is not as it was signed, or is signed by another key, or belongs
     to another ticket; a verdict that is not passed is returned, not raised.
     """
-    signed = attestation.verify_model(folder, public)
+    signed = attestation.verify_model(folder, trusted)
     missing = sorted(PAPERS - {MODEL_SIGNATURE, CARD} - signed.keys())
     if missing:
         raise IntegrityError("PAPER_MISSING", f"{missing[0]} is missing", files=missing)
-    subject, predicate = attestation.verify_audit(folder, public)
+    subject, predicate = attestation.verify_audit(folder, trusted)
     audit = audit_file.read_audit((folder / AUDIT_FILE).read_bytes())
     if predicate != strict_json.read(folder / AUDIT_FILE, AUDIT_FILE):
         raise IntegrityError("AUDIT_MISMATCH", f"{AUDIT_FILE} is not the audit that was signed", files=[AUDIT_FILE])

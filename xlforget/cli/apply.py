@@ -32,6 +32,10 @@ def apply(
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
+    sign: Annotated[str, typer.Option(help="key, or certificate: the key with the certificate of an authority.")] = "key",
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="For --sign certificate: the key's certificate, then those above it.")
+    ] = None,
     ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
     seal_to: Annotated[
@@ -50,7 +54,7 @@ def apply(
     from xlforget import asked, pipeline, planning
     from xlforget.artifact import audit_file
     from xlforget.cli import showing
-    from xlforget.cli.asking import passphrase_for, required_key
+    from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
     from xlforget.unlearn.methods import method as preset
@@ -64,6 +68,7 @@ def apply(
         out=out or Path(f"{Path(model).name}-forgotten"),
         key=private,
         passphrase=None if dry_run else passphrase_for(private),
+        certificate=signing_certificate(sign, certificate),
         languages=parse_languages(languages),
         leave_out=parse_languages(leave_out),
         retain=retain,

@@ -27,3 +27,12 @@ def passphrase_for(private: Path, variable: str = "XLFORGET_KEY_PASSPHRASE") -> 
     if not keys.is_encrypted(private):
         return None
     return os.environ.get(variable, "").encode() or typer.prompt("Passphrase", hide_input=True, err=True).encode()
+
+
+def signing_certificate(sign: str, certificate: Path | None) -> Path | None:
+    """The certificate to sign with, None to sign with the key alone. UsageError SIGN: the options do not fit."""
+    if sign not in ("key", "certificate"):
+        raise UsageError(f"There is no way of signing called {sign!r}.", do="Choose key or certificate.", code="SIGN")
+    if (sign == "certificate") != (certificate is not None):
+        raise UsageError("--sign certificate and --certificate belong together.", do="Give both, or neither.", code="SIGN")
+    return certificate

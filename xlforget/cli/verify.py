@@ -12,7 +12,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `apply` wrote.")],
     key: Annotated[
         Path | None,
-        typer.Option("--key", envvar="XLFORGET_PUBKEY", help="The trusted public key; never taken from DIR."),
+        typer.Option("--key", envvar="XLFORGET_PUBKEY", help="The trusted public key, or certificates of authorities."),
     ] = None,
     ticket: Annotated[str | None, typer.Option(help="The report must be of this ticket.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Measure the weights again with this bundle (--keep of apply).")] = None,
