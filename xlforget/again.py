@@ -13,11 +13,11 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
-from xlforget.measure.check import required
+from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
-from xlforget.measure.verdict import LanguageRow
+from xlforget.measure.verdict import LanguageRow, Test
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
@@ -35,12 +35,8 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
 
     Raises IntegrityError where the bundle is not the one that the audit speaks of.
     """
-    parallel, controls, scores = _open(parts, audit)
     opened = model_io.open_model(str(folder), device)
-    groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    before, after = _examine(opened.lm, opened.encoder, parallel, controls, scores)
-    found = required(checks(before, after, groups))
-    tests = test_checks(found, audit.verdict.alpha, audit.method.seed)
+    found, tests = judged(opened.lm, opened.encoder, audit, parts)
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))
     findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
@@ -49,6 +45,15 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
         *findings,
         Finding("measured again/gate", passed == audit.verdict.passed, "AGAIN", f"the model {word} when measured again"),
     ]
+
+
+def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -> tuple[list[Check], tuple[Test, ...]]:
+    """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
+    parallel, controls, scores = _open(parts, audit)
+    groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
+    before, after = _examine(lm, encoder, parallel, controls, scores)
+    found = required(checks(before, after, groups))
+    return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 
 def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:

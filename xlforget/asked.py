@@ -8,7 +8,10 @@ from xlforget.unlearn.methods import METHODS, Method
 
 @dataclass(frozen=True)
 class Apply:
-    """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in."""
+    """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
+
+    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
+    """
 
     request: str
     model: str
@@ -27,6 +30,10 @@ class Apply:
     keep: Path | None = None
     seal_to: Path | None = None
     openings: Path | None = None
+    parent_key: Path | None = None
+    former: tuple[Path, ...] = ()
+    unseal: Path | None = None
+    unseal_passphrase: bytes | None = None
     fresh: bool = False
     overwrite: bool = False
     device: str = "auto"
@@ -45,6 +52,8 @@ class Verify:
     evidence: Path | None = None
     unseal: Path | None = None
     unseal_passphrase: bytes | None = None
+    earlier_keys: tuple[Path, ...] = ()
+    former: tuple[Path, ...] = ()
     opening: Path | None = None
     fact: str | None = None
     device: str = "auto"

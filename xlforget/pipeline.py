@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import model_io, planning, reporting
-from xlforget.artifact import audit_file, certificates, commitments, evidence, keys, papers, private, sealed
+from xlforget import former, model_io, planning, reporting
+from xlforget.artifact import audit, audit_file, certificates, commitments, evidence, keys, papers, private, sealed
 from xlforget.artifact.attestation import MODEL_SIGNATURE
 from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
 from xlforget.asked import Apply
 from xlforget.errors import MachineError, UsageError
+from xlforget.former import Line
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
 from xlforget.measure.stop import stop_rule
-from xlforget.measure.verdict import Outcome, Verdict
+from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.model_io import Opened
 from xlforget.planning import Plan
+from xlforget.reporting import Before
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.unlearn import unlearn
@@ -53,12 +55,14 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
+        line = former.line_of(asked)
         base = model_io.open_model(asked.model, asked.device)
         work.tie(planning.fingerprint(asked, inputs, base), fresh=asked.fresh)
         _tidy(asked)
-        applied = _ended_before(asked, work) or _forget(
-            asked, planning.plan(asked, inputs, base, work.path("parallel.jsonl")), work, watch
-        )
+        applied = _ended_before(asked, work)
+        if not applied:
+            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"))
+            applied = _forget(asked, plan, line, work, watch)
         if not work.remove():
             raise MachineError(
                 f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",
@@ -68,7 +72,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     return applied
 
 
-def _forget(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Applied:
+def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus = plan.base, plan.corpus
     verdict_controls = corpus.controls["gate"]
     _check_room(asked, base, work)
@@ -77,6 +81,8 @@ def _forget(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Applied:
     known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
     made = unlearned = candidate = None
     seconds = 0.0
+    formers: list[audit.Former] = []
+    earlier: list[Bound] = []
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
@@ -89,12 +95,17 @@ def _forget(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Applied:
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")
         model_io.save(base.lm, base.folder, candidate)
-        after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
+        changed = model_io.reopen(candidate, asked.device)
+        after = measure.examine(changed, corpus, verdict_controls, made.held_out)
+        formers, earlier = former.still_hold(changed, base.encoder, line)
     checks = measure.checks(before, after, corpus.groups)
-    verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)
+    verdict = gate(checks, [*measure.bounds(before, after), *earlier], profile=PROFILE, seed=asked.seed)
+    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings())})
     watch.stage("writing the papers")
-    run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
-    return Applied(verdict, _write(run, candidate, work))
+    run = reporting.Run(
+        plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers))
+    )
+    return Applied(verdict, _write(run, candidate, line, work))
 
 
 def _check_ends(asked: Apply) -> None:
@@ -188,7 +199,7 @@ def _put(path: Path, content: bytes, work: Work) -> None:
     private.write_private(path, content, overwrite=True)  # _check_ends said that it may be written
 
 
-def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
+def _write(run: reporting.Run, candidate: Path | None, line: Line, work: Work) -> Path:
     """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed.
 
     Each output is claimed before it gets its name, so that a run that is killed in between can go on.
@@ -203,6 +214,7 @@ def _write(run: reporting.Run, candidate: Path | None, work: Work) -> Path:
             for file in candidate.iterdir():
                 file.rename(staging / file.name)
             output = model_io.digests(staging)
+        former.inherit(line, staging)
         papers.write_papers(
             staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase, asked.certificate
         )

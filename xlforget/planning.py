@@ -57,6 +57,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
         ],
         "base": base.files,
         "languages": [asked.languages, asked.leave_out],
+        "former": [path.name for path in asked.former],
         "method": repr(asked.method),
         "samples": asked.samples,
         "seed": asked.seed,

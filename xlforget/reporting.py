@@ -44,6 +44,7 @@ class Run:
     after: Examination
     checks: Sequence[Check]
     verdict: Verdict
+    tickets: "Before"
 
     @property
     def corpus(self) -> Corpus:
@@ -61,6 +62,14 @@ class Kept:
     evidence: str | None = None
     sealed_to: str | None = None
     commitment: Commitment | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """The tickets before this one, as the report names them."""
+
+    parent: papers.Parent | None = None
+    former: tuple[papers.Former, ...] = ()
 
 
 def compose(run: Run, output: dict[str, str] | None, name: str, kept: Kept) -> papers.Audit:
@@ -85,6 +94,8 @@ def compose(run: Run, output: dict[str, str] | None, name: str, kept: Kept) -> p
         evidence=kept.evidence,
         sealed_to=kept.sealed_to,
         commitment=kept.commitment,
+        parent=run.tickets.parent,
+        former=run.tickets.former,
     )
 
 

@@ -14,13 +14,25 @@ def verify(asked: Verify) -> list[Finding]:
     """
     if (asked.opening is None) != (asked.fact is None):
         raise UsageError("--opening and --fact belong together.", do="Give both, or neither.", code="OPENING")
-    signed = papers.verify_papers(asked.folder, asked.key, asked.ticket)
+    signed = papers.verify_papers(asked.folder, asked.key, asked.ticket, asked.earlier_keys)
     findings = list(signed.findings)
     if asked.opening:
         findings += _openings(asked, signed.audit)
     if asked.evidence:
         findings += _measured(asked, signed.audit)
+    if asked.former:
+        findings += _former(asked, signed)
     return findings
+
+
+def _former(asked: Verify, signed: papers.VerifiedPapers) -> list[Finding]:
+    """Whether what earlier tickets erased is still gone from these weights."""
+    if signed.audit.output is None:
+        return [Finding("measured again", True, "AGAIN", "no model was written: nothing to measure")]
+    from xlforget import former
+
+    given = former.opened(asked.former, signed.earlier, asked.unseal, asked.unseal_passphrase)
+    return former.findings(asked.folder, former.Line(asked.folder, signed.earlier, given), asked.device)
 
 
 def _openings(asked: Verify, audit: Audit) -> list[Finding]:

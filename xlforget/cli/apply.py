@@ -44,6 +44,16 @@ def apply(
     openings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what proves later that a fact was in the request (0600).")
     ] = None,
+    parent_key: Annotated[
+        Path | None,
+        typer.Option("--parent-key", envvar="XLFORGET_PUBKEY", help="Who signed the model, where xlforget wrote it."),
+    ] = None,
+    former: Annotated[
+        list[Path] | None, typer.Option(help="Evidence of an earlier ticket on this model; may be given again and again.")
+    ] = None,
+    unseal: Annotated[
+        Path | None, typer.Option("--unseal", envvar="XLFORGET_UNSEAL_KEY", help="The private key that opens sealed evidence.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
@@ -80,6 +90,10 @@ def apply(
         keep=keep,
         seal_to=seal_to,
         openings=openings,
+        parent_key=parent_key,
+        former=tuple(former or ()),
+        unseal=unseal,
+        unseal_passphrase=passphrase_for(unseal, "XLFORGET_UNSEAL_PASSPHRASE") if former and unseal else None,
         fresh=fresh,
         overwrite=overwrite,
         device=device,

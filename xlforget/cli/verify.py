@@ -19,6 +19,10 @@ def verify(
     unseal: Annotated[
         Path | None, typer.Option("--unseal", envvar="XLFORGET_UNSEAL_KEY", help="The private key that opens a sealed bundle.")
     ] = None,
+    parent_key: Annotated[
+        list[Path] | None, typer.Option("--parent-key", help="Another key that signed earlier tickets.")
+    ] = None,
+    former: Annotated[list[Path] | None, typer.Option(help="Evidence of an earlier ticket: is it still forgotten?")] = None,
     opening: Annotated[Path | None, typer.Option(help="Openings (--openings of apply), to prove what was asked for.")] = None,
     fact: Annotated[str | None, typer.Option(metavar="REQUEST", help="The records that --opening must open.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the checks as JUnit XML.")] = None,
@@ -46,7 +50,9 @@ def verify(
         ticket,
         evidence,
         unseal=unseal,
-        unseal_passphrase=passphrase_for(unseal, "XLFORGET_UNSEAL_PASSPHRASE") if evidence and unseal else None,
+        unseal_passphrase=passphrase_for(unseal, "XLFORGET_UNSEAL_PASSPHRASE") if unseal and (evidence or former) else None,
+        earlier_keys=tuple(parent_key or ()),
+        former=tuple(former or ()),
         opening=opening,
         fact=fact,
         device=device,
