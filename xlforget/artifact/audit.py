@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -37,6 +38,8 @@ NOT_SHOWN = (
     "not proof that no other way of asking brings a fact back.",
     "The report and its signatures show who vouches for these figures and for which files. By themselves they do not "
     "show that the figures were measured on these weights; measuring again with the evidence bundle does.",
+    "No attack beyond the tests listed was run: no further training, no quantisation, no search for other ways of asking.",
+    "It does not show that the model holds no personal data.",
     "Languages that are not listed were not tested. Copies of the model from before the change still hold the facts.",
     "This report is a technical statement. It is not legal advice and decides nothing about legal duties.",
 )
@@ -70,7 +73,12 @@ TICKET_FORM = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$"
 Ticket = Annotated[str, StringConstraints(pattern=TICKET_FORM)]
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(ge=0)]
-Moment = Annotated[AwareDatetime, AfterValidator(_whole_second), PlainSerializer(_rfc3339, return_type=str)]
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_whole_second),
+    PlainSerializer(_rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Counts = dict[Name, Count]
 
 
@@ -159,7 +167,7 @@ class Method(_Part):
     """How the model was changed. ``seconds``: wall-clock time of the change alone."""
 
     name: Name
-    parameters: dict[Name, str | int | float | bool]
+    parameters: dict[Name, Name | int | float | bool]
     seed: int
     rounds: Count
     steps: Count
