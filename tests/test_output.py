@@ -56,6 +56,7 @@ def test_what_this_run_put_there_is_its_own(asked: Apply) -> None:
 
 
 def test_a_seal_without_anything_to_seal_is_refused(asked: Apply) -> None:
+    assert asked.key
     public = asked.key.with_suffix(".pub")
     assert code(replace(asked, keep=None, seal_to=public)) == "SEAL_TO"
     assert code(replace(asked, seal_to=asked.key)) == "KEY_TYPE"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from xlforget.artifact.attestation import Trusted
 from xlforget.unlearn.methods import METHODS, Method
 
 
@@ -10,13 +11,14 @@ from xlforget.unlearn.methods import METHODS, Method
 class Apply:
     """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
 
+    ``key`` None: signed through Sigstore.
     ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
     """
 
     request: str
     model: str
     out: Path
-    key: Path
+    key: Path | None
     passphrase: bytes | None = None
     certificate: Path | None = None
     languages: tuple[str, ...] = ()
@@ -47,7 +49,7 @@ class Verify:
     """
 
     folder: Path
-    key: Path
+    key: Trusted
     ticket: str | None = None
     evidence: Path | None = None
     unseal: Path | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlforget import former, model_io, reporting
-from xlforget.artifact import audit_file, certificates, commitments, evidence, keys, papers, private, sealed
+from xlforget.artifact import audit_file, certificates, commitments, evidence, keyless, keys, papers, private, sealed
 from xlforget.artifact.attestation import MODEL_SIGNATURE
 from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
 from xlforget.asked import Apply
@@ -28,8 +28,11 @@ class Applied:
 
 def check(asked: Apply) -> None:
     """What would stop the run at its end stops it before anything loads."""
-    keys.load_private(asked.key, asked.passphrase)
-    if asked.certificate:
+    if asked.key is None:
+        keyless.check()
+    else:
+        keys.load_private(asked.key, asked.passphrase)
+    if asked.key and asked.certificate:
         certificates.check_pair(asked.key, asked.passphrase, asked.certificate)
     own = claims(asked.out)
     if not _is_own(asked.out, own, _signature(asked.out)):

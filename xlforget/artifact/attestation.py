@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xlforget.artifact import certificates, keys, strict_json
+from xlforget.artifact import certificates, keyless, keys, strict_json
 from xlforget.artifact.folder import digests
+from xlforget.artifact.keyless import Identity
 from xlforget.artifact.policy import walk
 from xlforget.errors import IntegrityError
 
@@ -34,10 +35,19 @@ MAX_BUNDLE = 16 << 20
 HARMLESS_IGNORED = frozenset({MODEL_SIGNATURE, ".git", ".gitignore", ".gitattributes", ".github"})
 
 
-def sign_model(root: Path, private: Path, passphrase: bytes | None = None, chain: Path | None = None) -> None:
-    """Write ``model.sig`` over every other file of ``root``; ``chain``: with the certificate of ``private``, not its hint."""
-    keys.load_private(private, passphrase)
+Trusted = Path | Identity
+
+
+def sign_model(root: Path, private: Path | None, passphrase: bytes | None = None, chain: Path | None = None) -> None:
+    """Write ``model.sig`` over every other file of ``root``.
+
+    ``chain``: with the certificate of ``private``, not its hint. ``private`` None: without a key, through Sigstore.
+    """
     signature = root / MODEL_SIGNATURE
+    if private is None:
+        keyless.sign_model(root, signature, _hashing())
+        return
+    keys.load_private(private, passphrase)
     config = _oms().signing.Config()
     if chain:
         certificates.check_pair(private, passphrase, chain)
@@ -72,34 +82,45 @@ def signer(root: Path, trusted: Path) -> "EllipticCurvePublicKey":
     return key
 
 
-def verify_model(root: Path, trusted: Path) -> dict[str, str]:
+def verify_model(root: Path, trusted: Trusted) -> dict[str, str]:
     """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
 
-    ``trusted``: a public key, or certificates of authorities. Codes: those of `signer`, BAD_SIGNATURE, PREDICATE_TYPE,
-    POLICY, MISMATCH, and those of the folder policy (symlinks, hidden files, unknown file types).
+    ``trusted``: a public key, certificates of authorities, or an identity. Codes: those of `signer`, BAD_SIGNATURE,
+    PREDICATE_TYPE, POLICY, MISMATCH, and those of the folder policy (symlinks, hidden files, unknown file types).
     """
-    key = signer(root, trusted)
-    statement = _open(_read_canonical(root, MODEL_SIGNATURE)["dsseEnvelope"], key, MODEL_SIGNATURE, MODEL_TYPE)
+    if isinstance(trusted, Identity):
+        statement = _opened(root, MODEL_SIGNATURE, trusted, MODEL_TYPE)
+    else:
+        key = signer(root, trusted)
+        statement = _open(_read_canonical(root, MODEL_SIGNATURE)["dsseEnvelope"], key, MODEL_SIGNATURE, MODEL_TYPE)
     signed = _resources(statement)
     _compare(signed.keys(), {entry.name for entry in walk(root, own_output=True)} - {MODEL_SIGNATURE})
     try:
-        config = _oms().verifying.Config()
-        if certificates.is_authority(trusted):
-            config.use_certificate_verifier(certificate_chain=[trusted])
-        else:
-            config.use_elliptic_key_verifier(public_key=trusted)
-        config.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+        _verify_files(root, trusted)
     except Exception as error:  # the library raises whatever its parsers and cryptography raise
         _name_changed(root, signed)
         raise IntegrityError("BAD_SIGNATURE", f"{MODEL_SIGNATURE} does not verify", files=[MODEL_SIGNATURE]) from error
     return signed
 
 
+def _verify_files(root: Path, trusted: Trusted) -> None:
+    """By the library, which hashes every file and raises whatever its parsers and cryptography raise."""
+    config = _oms().verifying.Config()
+    if isinstance(trusted, Identity):
+        keyless.verify_files(root, root / MODEL_SIGNATURE, trusted, _hashing())
+        return
+    if certificates.is_authority(trusted):
+        config.use_certificate_verifier(certificate_chain=[trusted])
+    else:
+        config.use_elliptic_key_verifier(public_key=trusted)
+    config.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+
+
 def sign_audit(
     root: Path,
     audit: Mapping[str, Any],
     subject: Mapping[str, str],
-    private: Path,
+    private: Path | None,
     passphrase: bytes | None = None,
 ) -> None:
     """Write ``audit.dsse.json``: ``audit`` said about the files in ``subject`` (name to SHA-256)."""
@@ -112,20 +133,29 @@ def sign_audit(
         "predicateType": AUDIT_TYPE,
         "predicate": audit,
     }
+    if private is None:
+        (root / AUDIT_ENVELOPE).write_bytes(keyless.sign_statement(strict_json.canonical(statement)))
+        return
     envelope = Envelope(strict_json.canonical(statement), PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(keys.load_private(private, passphrase)))
     (root / AUDIT_ENVELOPE).write_bytes(strict_json.canonical(envelope.to_dict()))
 
 
-def verify_audit(root: Path, trusted: Path) -> tuple[dict[str, str], dict[str, Any]]:
+def verify_audit(root: Path, trusted: Trusted) -> tuple[dict[str, str], dict[str, Any]]:
     """Check ``audit.dsse.json``; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
+    if isinstance(trusted, Identity):
+        return _said(_opened(root, AUDIT_ENVELOPE, trusted, AUDIT_TYPE))
     key = signer(root, trusted) if certificates.is_authority(trusted) else keys.load_public(trusted)
     return open_audit(_read_canonical(root, AUDIT_ENVELOPE), key)
 
 
 def open_audit(envelope: dict[str, Any], key: "EllipticCurvePublicKey") -> tuple[dict[str, str], dict[str, Any]]:
     """Subject and audit of an envelope that ``key`` must have signed."""
-    statement = _open(envelope, key, AUDIT_ENVELOPE, AUDIT_TYPE)
+    return _said(_open(envelope, key, AUDIT_ENVELOPE, AUDIT_TYPE))
+
+
+def _said(statement: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Subject and predicate of an audit's statement."""
     with _format_named(AUDIT_ENVELOPE):
         subject = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
         if not subject or len(subject) != len(statement["subject"]) or not isinstance(statement["predicate"], dict):
@@ -154,11 +184,15 @@ def _hashing() -> Any:
     return config.set_ignored_paths(paths=[MODEL_SIGNATURE], ignore_git_paths=False)
 
 
-def _read_canonical(root: Path, name: str) -> dict[str, Any]:
+def _content(root: Path, name: str) -> bytes:
     path = root / name
     if path.is_symlink() or not path.is_file():
         raise IntegrityError("SIG_MISSING", f"{name} is missing", files=[name])
-    content = path.read_bytes() if path.stat().st_size <= MAX_BUNDLE else b""
+    return path.read_bytes() if path.stat().st_size <= MAX_BUNDLE else b""
+
+
+def _read_canonical(root: Path, name: str) -> dict[str, Any]:
+    content = _content(root, name)
     document = strict_json.parse(content, name)
     # The stock tool writes the same without spaces, its keys in another order.
     compact = json.dumps(document, separators=(",", ":")).encode()
@@ -183,6 +217,15 @@ def _open(envelope: dict[str, Any], public: "EllipticCurvePublicKey", name: str,
         Envelope.from_dict(named).verify([key], 1)
     except (Error, ValueError) as error:
         raise IntegrityError("BAD_SIGNATURE", f"{name}: the signature does not fit", files=[name]) from error
+    return _statement(payload, name, predicate_type)
+
+
+def _opened(root: Path, name: str, trusted: Identity, predicate_type: str) -> dict[str, Any]:
+    """The statement in a Sigstore bundle, after its signature was found to be that of ``trusted``."""
+    return _statement(keyless.open_bundle(_content(root, name), trusted, name), name, predicate_type)
+
+
+def _statement(payload: bytes, name: str, predicate_type: str) -> dict[str, Any]:
     statement = strict_json.parse(payload, name)
     if not isinstance(statement, dict) or statement.get("_type") != STATEMENT_TYPE:
         raise IntegrityError("BUNDLE_FORMAT", f"{name}: not an in-toto statement", files=[name])

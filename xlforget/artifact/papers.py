@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlforget.artifact import attestation, audit_file, findings, history, strict_json
-from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE
+from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE, Trusted
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.audit_file import AUDIT_FILE
 from xlforget.artifact.findings import Finding
@@ -42,10 +42,12 @@ class VerifiedPapers:
         return all(finding.ok for finding in self.findings)
 
 
-def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes | None = None, chain: Path | None = None) -> None:
+def write_papers(
+    staging: Path, audit: Audit, private: Path | None, passphrase: bytes | None = None, chain: Path | None = None
+) -> None:
     """Add the papers to ``staging``, which holds the model's files, or nothing where ``audit.output`` is None.
 
-    ``chain``: sign with the certificate of ``private``, the first in this file.
+    ``chain``: sign with the certificate of ``private``, the first in this file; ``private`` None: through Sigstore.
     Raises IntegrityError where the files are not those that the audit lists, so that nothing else gets signed.
     """
     from xlforget.artifact.render import html, model_card
@@ -63,7 +65,7 @@ def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes |
     attestation.sign_model(staging, private, passphrase, chain)
 
 
-def verify_papers(folder: Path, trusted: Path, ticket: str | None = None, earlier_keys: Sequence[Path] = ()) -> VerifiedPapers:
+def verify_papers(folder: Path, trusted: Trusted, ticket: str | None = None, earlier_keys: Sequence[Path] = ()) -> VerifiedPapers:
     """Check everything that is signed, then judge the signed figures again. Loads no weights.
 
     ``trusted``: a public key, or the certificates of authorities; ``earlier_keys``: others that signed earlier tickets.
@@ -82,7 +84,8 @@ def verify_papers(folder: Path, trusted: Path, ticket: str | None = None, earlie
     _check_files(folder, audit, signed, subject)
     if ticket is not None and audit.ticket != ticket:
         raise IntegrityError("TICKET", "the audit belongs to another ticket", files=[AUDIT_FILE])
-    earlier = history.read(folder, audit, [trusted, *earlier_keys])
+    own = [trusted] if isinstance(trusted, Path) else []
+    earlier = history.read(folder, audit, [*own, *earlier_keys])
     checks = [
         Finding("papers", True, "SIGNED", f"{len(signed)} files are as they were signed, by the trusted key"),
         *findings.of_verdict(audit.verdict, judge(audit.verdict)),

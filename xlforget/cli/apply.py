@@ -32,7 +32,9 @@ def apply(
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
-    sign: Annotated[str, typer.Option(help="key, or certificate: the key with the certificate of an authority.")] = "key",
+    sign: Annotated[
+        str, typer.Option(help="key; certificate: the key with an authority's certificate; sigstore: an identity, no key.")
+    ] = "key",
     certificate: Annotated[
         Path | None, typer.Option(metavar="PEM", help="For --sign certificate: the key's certificate, then those above it.")
     ] = None,
@@ -71,13 +73,13 @@ def apply(
     from xlforget.unlearn.methods import parse_kappa
 
     console = tables(json)
-    private = required_key(key, "XLFORGET_KEY") if not dry_run else Path()
+    private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
     run = asked.Apply(
         request=request,
         model=model,
         out=out or Path(f"{Path(model).name}-forgotten"),
         key=private,
-        passphrase=None if dry_run else passphrase_for(private),
+        passphrase=passphrase_for(private) if private else None,
         certificate=signing_certificate(sign, certificate),
         languages=parse_languages(languages),
         leave_out=parse_languages(leave_out),

@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from xlforget.errors import UsageError
+
+if TYPE_CHECKING:
+    from xlforget.artifact.attestation import Trusted
 
 
 def required_key(key: Path | None, variable: str) -> Path:
@@ -31,8 +35,19 @@ def passphrase_for(private: Path, variable: str = "XLFORGET_KEY_PASSPHRASE") -> 
 
 def signing_certificate(sign: str, certificate: Path | None) -> Path | None:
     """The certificate to sign with, None to sign with the key alone. UsageError SIGN: the options do not fit."""
-    if sign not in ("key", "certificate"):
-        raise UsageError(f"There is no way of signing called {sign!r}.", do="Choose key or certificate.", code="SIGN")
+    if sign not in ("key", "certificate", "sigstore"):
+        raise UsageError(f"There is no way of signing called {sign!r}.", do="Choose key, certificate or sigstore.", code="SIGN")
     if (sign == "certificate") != (certificate is not None):
         raise UsageError("--sign certificate and --certificate belong together.", do="Give both, or neither.", code="SIGN")
     return certificate
+
+
+def trusted(key: Path | None, identity: str | None, issuer: str | None) -> "Trusted":
+    """Whom `verify` trusts: a key or authority, or an identity with its issuer. UsageError IDENTITY: the options do not fit."""
+    from xlforget.artifact.keyless import Identity
+
+    if (identity is None) != (issuer is None):
+        raise UsageError("--identity and --issuer belong together.", do="Give both, or --key.", code="IDENTITY")
+    if identity is not None and issuer is not None:
+        return Identity(identity, issuer)
+    return required_key(key, "XLFORGET_PUBKEY")

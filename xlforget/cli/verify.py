@@ -14,6 +14,8 @@ def verify(
         Path | None,
         typer.Option("--key", envvar="XLFORGET_PUBKEY", help="The trusted public key, or certificates of authorities."),
     ] = None,
+    identity: Annotated[str | None, typer.Option(help="Trust whoever Sigstore says is this identity; needs the network.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Who vouches for --identity: an OpenID Connect issuer.")] = None,
     ticket: Annotated[str | None, typer.Option(help="The report must be of this ticket.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Measure the weights again with this bundle (--keep of apply).")] = None,
     unseal: Annotated[
@@ -39,14 +41,14 @@ def verify(
     from xlforget.artifact.render.junit import write_junit
     from xlforget.artifact.render.summary import append_summary, summary
     from xlforget.asked import Verify
-    from xlforget.cli.asking import passphrase_for, required_key
+    from xlforget.cli.asking import passphrase_for, trusted
     from xlforget.cli.showing import show_findings
     from xlforget.errors import XlforgetError
     from xlforget.verification import verify as walk
 
     asked = Verify(
         folder,
-        required_key(key, "XLFORGET_PUBKEY"),
+        trusted(key, identity, issuer),
         ticket,
         evidence,
         unseal=unseal,
