@@ -94,6 +94,7 @@ def test_random_kills_leave_nothing_half_there_and_the_same_command_ends_the_sam
         assert server.left() - KEPT <= ({".out.work"} if ended.code == 2 else set())
         tally.ends += 1
         server.clear()
+        print(f"{tally.kills} kills, {tally.ends} ends", flush=True)
     print(f"{tally.kills} kills {dict(tally.kinds)}; {tally.ends} runs that then ended as the undisturbed one did")
     print(f"signals {[(signal.Signals(number).name, n) for number, n in tally.signals.items()]}")
     print(f"stages hit {dict(tally.stages)}")
