@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from xlforget import model_io
+from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
@@ -36,6 +37,8 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
     Raises IntegrityError where the bundle is not the one that the audit speaks of.
     """
     opened = model_io.open_model(str(folder), device)
+    if audit.output:
+        compare_digests(audit.output.files, opened.files, "the weights that were measured")
     found, tests = judged(opened.lm, opened.encoder, audit, parts)
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))

@@ -16,6 +16,7 @@ from xlforget.artifact.findings import Finding
 from xlforget.artifact.folder import digests
 from xlforget.artifact.history import Earlier
 from xlforget.artifact.policy import check_folder
+from xlforget.artifact.private import digest
 from xlforget.errors import IntegrityError
 from xlforget.measure.judge import judge
 
@@ -78,8 +79,11 @@ def verify_papers(folder: Path, trusted: Trusted, ticket: str | None = None, ear
     if missing:
         raise IntegrityError("PAPER_MISSING", f"{missing[0]} is missing", files=missing)
     subject, predicate = attestation.verify_audit(folder, trusted)
-    audit = audit_file.read_audit((folder / AUDIT_FILE).read_bytes())
-    if predicate != strict_json.read(folder / AUDIT_FILE, AUDIT_FILE):
+    content = (folder / AUDIT_FILE).read_bytes()
+    # Read once, and checked against what was hashed: the folder may change while it is looked at.
+    attestation.compare_digests({AUDIT_FILE: signed[AUDIT_FILE]}, {AUDIT_FILE: digest(content)}, MODEL_SIGNATURE)
+    audit = audit_file.read_audit(content)
+    if predicate != strict_json.parse(content, AUDIT_FILE):
         raise IntegrityError("AUDIT_MISMATCH", f"{AUDIT_FILE} is not the audit that was signed", files=[AUDIT_FILE])
     _check_files(folder, audit, signed, subject)
     if ticket is not None and audit.ticket != ticket:

@@ -56,7 +56,8 @@ class Commands(TyperGroup):
 @cache
 def _load(name: str) -> Any:
     single = typer.Typer(add_completion=False)
-    single.command(name, no_args_is_help=False)(getattr(import_module(f"xlforget.cli.{name}"), name))
+    module = import_module(f"xlforget.cli.{name}")
+    single.command(name, no_args_is_help=False, epilog=getattr(module, "EPILOG", None))(getattr(module, name))
     return typer.main.get_command(single)
 
 

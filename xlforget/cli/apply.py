@@ -13,6 +13,8 @@ EPILOG = """Examples:
 
   xlforget apply request.jsonl --model ./model --retain keep.jsonl --unseen other.jsonl --languages en,fr,hi
 
+  xlforget apply next.jsonl --model ./model-forgotten --parent-key xlforget.pub --former dsr-7.xfset
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 

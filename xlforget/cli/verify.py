@@ -7,6 +7,15 @@ import typer
 
 from xlforget.cli.console import tables, write_json
 
+EPILOG = """Examples:
+
+  xlforget verify ./model-forgotten --key xlforget.pub --ticket DSR-7 --junit verify.xml
+
+  xlforget verify ./model-forgotten --key xlforget.pub --evidence dsr-7.xfset --unseal dpo.pem
+
+  xlforget verify ./model-forgotten --key xlforget.pub --opening one.jsonl --fact record.jsonl
+"""
+
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `apply` wrote.")],
