@@ -125,6 +125,7 @@ def test_the_first_page_is_the_officers_and_the_details_come_after(audit_of: Mak
         assert heading in first
         assert heading not in details
     assert "<table>" not in first
+    assert "<dt>Text that must stay</dt><dd>0.985 of before</dd>" in first, "the worst of the bounds that decide"
     assert not re.search(r"[0-9a-f]{64}", first), "digests are for the details"
 
 

@@ -26,6 +26,7 @@ def _values(audit: Audit) -> dict[str, Any]:
         "headline": words.headline(audit),
         "limits": words.limits(audit),
         "failures": words.failures(audit.verdict),
+        "kept": words.kept(audit.verdict),
         "shown_languages": words.closest(audit.verdict),
     }
 

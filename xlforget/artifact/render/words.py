@@ -64,6 +64,12 @@ def language(tag: str) -> str:
     return tag if name.startswith("Unknown") else name
 
 
+def kept(verdict: Verdict) -> str:
+    """How much of what it should know the model still knows: the worst figure that the gate looks at."""
+    ratios = [bound.ratio for bound in verdict.bounds if bound.check == "damage" and bound.required]
+    return f"{figure(min(ratios), 3)} of before" if ratios else "reported, not gated"
+
+
 def own_name(tag: str) -> str:
     """What a language calls itself, where it has another name for itself than English has for it."""
     import langcodes
