@@ -53,7 +53,7 @@ def line_of(asked: Apply) -> Line:
     Raises UsageError PARENT_KEY where it needs the key that signed them, IntegrityError where they are not as signed.
     """
     folder = model_io.locate(asked.model)
-    if not (folder / attestation.MODEL_SIGNATURE).exists() and not (folder / attestation.AUDIT_ENVELOPE).exists():
+    if not (folder / attestation.AUDIT_ENVELOPE).exists():  # `model.sig` alone may be anybody's
         if asked.former:
             raise UsageError("--former needs a model that xlforget wrote.", do="Leave it out.", code="FORMER")
         return Line()

@@ -14,6 +14,7 @@ from xlforget.corpus.encode import Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.lm import Lm
 
+HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
 OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
 
@@ -36,9 +37,7 @@ def locate(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(
-            snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"])
-        )
+        return Path(snapshot_download(model, allow_patterns=[*HUB_FILES, *OURS]))
     except Exception as error:
         raise UsageError(
             f"{model!r} is not a folder here, and as a hub repository it could not be had ({type(error).__name__}).",

@@ -129,6 +129,18 @@ def test_the_gate_fails_where_something_that_was_forgotten_came_back(row: Server
     assert verify(row, "back", "--former", "t0.xfset").code == 3, "the first ticket has no earlier one"
 
 
+def test_a_base_model_with_a_signature_of_somebody_elses_is_a_base_model(row: Server) -> None:
+    """Publishers sign their models in the same format."""
+    from xlforget.artifact import attestation
+
+    shutil.copytree(row.place / "model", row.place / "published")
+    attestation.sign_model(row.place / "published", row.place / "k.pem")
+    args = ["apply", "t0.jsonl", "--model", "published", "--languages", ",".join(LANGS), "--dry-run"]
+    assert row.run(args).code == 0
+    ended = forget(row, 0, "published", "--former", "t0.xfset", out="never")
+    assert (ended.code, "--former needs" in ended.log) == (2, True), ended.log
+
+
 def test_a_ticket_without_the_evidence_of_those_before_passes_with_a_warning(row: Server) -> None:
     ended = forget(row, 1, "t0", "--parent-key", "k.pub", out="unseen")
     assert ended.code == 0, ended.log

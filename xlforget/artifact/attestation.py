@@ -105,10 +105,10 @@ def verify_model(root: Path, trusted: Trusted) -> dict[str, str]:
 
 def _verify_files(root: Path, trusted: Trusted) -> None:
     """By the library, which hashes every file and raises whatever its parsers and cryptography raise."""
-    config = _oms().verifying.Config()
     if isinstance(trusted, Identity):
         keyless.verify_files(root, root / MODEL_SIGNATURE, trusted, _hashing())
         return
+    config = _oms().verifying.Config()
     if certificates.is_authority(trusted):
         config.use_certificate_verifier(certificate_chain=[trusted])
     else:
