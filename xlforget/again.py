@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from xlforget import model_io
+from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
@@ -13,11 +14,11 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
-from xlforget.measure.check import required
+from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
-from xlforget.measure.verdict import LanguageRow
+from xlforget.measure.verdict import LanguageRow, Test
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
@@ -35,12 +36,10 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
 
     Raises IntegrityError where the bundle is not the one that the audit speaks of.
     """
-    parallel, controls, scores = _open(parts, audit)
     opened = model_io.open_model(str(folder), device)
-    groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    before, after = _examine(opened.lm, opened.encoder, parallel, controls, scores)
-    found = required(checks(before, after, groups))
-    tests = test_checks(found, audit.verdict.alpha, audit.method.seed)
+    if audit.output:
+        compare_digests(audit.output.files, opened.files, "the weights that were measured")
+    found, tests = judged(opened.lm, opened.encoder, audit, parts)
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))
     findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
@@ -51,12 +50,21 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
     ]
 
 
+def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -> tuple[list[Check], tuple[Test, ...]]:
+    """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
+    parallel, controls, scores = _open(parts, audit)
+    groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
+    before, after = _examine(lm, encoder, parallel, controls, scores)
+    found = required(checks(before, after, groups))
+    return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
+
+
 def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:
     try:
         parallel = ParallelSet.parse(parts["parallel.jsonl"], "parallel.jsonl")
         controls = tuple(Pair.model_validate_json(line) for line in parts["controls.jsonl"].splitlines())
         scores = json.loads(parts["scores.json"])
-    except (KeyError, ValueError, UsageError):
+    except (KeyError, ValueError, RecursionError, UsageError):
         raise IntegrityError("EVIDENCE", "the evidence bundle lacks a part or holds a broken one") from None
     if parallel.digest() != audit.parallel_set.digest:
         raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle belongs to another run than the audit")
@@ -76,7 +84,7 @@ def _examine(
     ]
     try:
         recorded = [from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)]
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
     measured = [sheet(lm, own) for own in probes]
     return Examination(recorded[0], recorded[1], (), (), ()), Examination(measured[0], measured[1], (), (), ())

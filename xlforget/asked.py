@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xlforget.artifact.attestation import Trusted
 from xlforget.parallel.prepare import Wanted
 from xlforget.parallel.translators.engine import EngineOptions
 from xlforget.unlearn.methods import METHODS, Method
@@ -13,13 +14,16 @@ class Apply:
     """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
 
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
+    ``key`` None: signed through Sigstore.
+    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
     """
 
     request: str
     model: str
     out: Path
-    key: Path
+    key: Path | None
     passphrase: bytes | None = None
+    certificate: Path | None = None
     languages: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     translator: str = ""
@@ -35,6 +39,12 @@ class Apply:
     seed: int = 0
     ticket: str | None = None
     keep: Path | None = None
+    seal_to: Path | None = None
+    openings: Path | None = None
+    parent_key: Path | None = None
+    former: tuple[Path, ...] = ()
+    unseal: Path | None = None
+    unseal_passphrase: bytes | None = None
     fresh: bool = False
     overwrite: bool = False
     device: str = "auto"
@@ -49,10 +59,19 @@ class Apply:
 
 @dataclass(frozen=True)
 class Verify:
-    """What `xlforget verify` was asked. ``evidence``: measure again with this bundle."""
+    """What `xlforget verify` was asked. ``evidence``: measure again with this bundle, ``unseal``: the key that opens it.
+
+    ``opening`` and ``fact``: files of openings and of records; each record must be one that was committed to.
+    """
 
     folder: Path
-    key: Path
+    key: Trusted
     ticket: str | None = None
     evidence: Path | None = None
+    unseal: Path | None = None
+    unseal_passphrase: bytes | None = None
+    earlier_keys: tuple[Path, ...] = ()
+    former: tuple[Path, ...] = ()
+    opening: Path | None = None
+    fact: str | None = None
     device: str = "auto"

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from xlforget.artifact import folder, policy
+from xlforget.artifact.history import is_history
 from xlforget.corpus.encode import Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.lm import Lm
 
+HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
 OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
 
@@ -35,9 +37,7 @@ def locate(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(
-            snapshot_download(model, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"])
-        )
+        return Path(snapshot_download(model, allow_patterns=[*HUB_FILES, *OURS]))
     except Exception as error:
         raise UsageError(
             f"{model!r} is not a folder here, and as a hub repository it could not be had ({type(error).__name__}).",
@@ -50,7 +50,7 @@ def digests(where: Path) -> dict[str, str]:
     """SHA-256 of the files that make the model; its papers, where this tool wrote them, are not part of it."""
     contents = policy.check_folder(where, own_output=False)
     found = folder.digests(where, own_output=False)
-    return {name: found[name] for name in contents.files if name in found and name not in OURS}
+    return {name: found[name] for name in contents.files if name in found and name not in OURS and not is_history(name)}
 
 
 def open_model(model: str, device: str = "auto") -> Opened:
@@ -111,6 +111,7 @@ def save(lm: Lm, base: Path, staging: Path) -> None:
         )
     lm.model.save_pretrained(staging, max_shard_size="5GB")
     for name in policy.check_folder(base, own_output=False).files:
-        if name not in REWRITTEN | OURS and not name.endswith((".safetensors", ".index.json")):
+        ours = name in REWRITTEN | OURS or is_history(name)
+        if not ours and not name.endswith((".safetensors", ".index.json")):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, staging / name)

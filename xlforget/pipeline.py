@@ -1,21 +1,23 @@
 """The straight line: request, parallel set, tokens, unlearning, measurement, verdict, audit, signed model folder."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import model_io, planning, reporting
-from xlforget.artifact import evidence, keys, papers
-from xlforget.artifact.folder import check_target, need_bytes, output_folder
+from xlforget import former, model_io, output, planning, reporting
+from xlforget.artifact import audit
 from xlforget.asked import Apply
-from xlforget.errors import MachineError, UsageError
+from xlforget.errors import MachineError
+from xlforget.former import Line
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
 from xlforget.measure.stop import stop_rule
-from xlforget.measure.verdict import Outcome, Verdict
+from xlforget.measure.verdict import Bound, Outcome, Verdict
+from xlforget.output import Applied
 from xlforget.planning import Plan
+from xlforget.reporting import Before
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.unlearn import unlearn
@@ -38,66 +40,66 @@ class Watch(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Applied:
-    """How a run ended: the verdict and the folder that holds the papers (and the model, where it passed)."""
-
-    verdict: Verdict
-    folder: Path
-
-
 def apply(asked: Apply, watch: Watch) -> Applied:
     """Forget the request's facts and write the signed model, or a signed report of why there is none.
 
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
-    _check_ends(asked)
-    inputs = planning.read_inputs(asked)
-    watch.stage("opening the model")
-    base = model_io.open_model(asked.model, asked.device)
-    with Work(asked.out, planning.fingerprint(asked, inputs, base), fresh=asked.fresh) as work:
-        plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
-        corpus, verdict_controls = plan.corpus, plan.corpus.controls["gate"]
-        watch.stage("measuring what the model knows")
-        before = after = measure.examine(base.lm, corpus, verdict_controls)
-        known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
-        made = unlearned = candidate = None
-        seconds = 0.0
-        if not _nothing_to_do(known):
-            watch.stage("sampling text that must stay")
-            made = _made(asked, plan, work, watch)
-            before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
-            done = stop_rule(base.lm, corpus, before)
-            watch.stage("unlearning")
-            began = time.monotonic()
-            unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
-            seconds = time.monotonic() - began
-            watch.stage("measuring the files that were written")
-            candidate = work.fresh("candidate")
-            model_io.save(base.lm, base.folder, candidate)
-            watch.candidate(candidate)
-            after = measure.examine(model_io.reopen(candidate, asked.device), corpus, verdict_controls, made.held_out)
-        checks = measure.checks(before, after, corpus.groups)
-        verdict = gate(checks, measure.bounds(before, after), profile=PROFILE, seed=asked.seed)
-        watch.stage("writing the papers")
-        run = reporting.Run(plan, asked, made, unlearned, seconds, before, after, checks, verdict)
-        folder = _write(run, candidate)
+    output.check(asked)
+    with Work(asked.out) as work:
+        inputs = planning.read_inputs(asked)
+        watch.stage("opening the model")
+        line = former.line_of(asked)
+        base = model_io.open_model(asked.model, asked.device)
+        work.tie(planning.fingerprint(asked, inputs, base), fresh=asked.fresh)
+        applied = output.ended_before(asked, work)
+        if not applied:
+            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
+            applied = _forget(asked, plan, line, work, watch)
         if not work.remove():
             raise MachineError(
                 f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",
                 do="Remove it: xlforget clean OUT.",
                 code="WORK_LEFT",
             )
-    return Applied(verdict, folder)
+    return applied
 
 
-def _check_ends(asked: Apply) -> None:
-    """What would stop the run at its end stops it before anything loads."""
-    keys.load_private(asked.key, asked.passphrase)
-    check_target(asked.out, overwrite=asked.overwrite)
-    check_target(_failed(asked.out), overwrite=True)
-    if asked.keep and asked.keep.exists() and not asked.overwrite:
-        raise UsageError(f"{asked.keep.name} already exists", do="Choose another name for --keep.", code="EVIDENCE_EXISTS")
+def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
+    base, corpus = plan.base, plan.corpus
+    verdict_controls = corpus.controls["gate"]
+    output.check_room(asked, base, work)
+    watch.stage("measuring what the model knows")
+    before = after = measure.examine(base.lm, corpus, verdict_controls)
+    known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+    made = unlearned = candidate = None
+    seconds = 0.0
+    formers: list[audit.Former] = []
+    earlier: list[Bound] = []
+    if not _nothing_to_do(known):
+        watch.stage("sampling text that must stay")
+        made = _made(asked, plan, work, watch)
+        before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
+        done = stop_rule(base.lm, corpus, before)
+        watch.stage("unlearning")
+        began = time.monotonic()
+        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+        seconds = time.monotonic() - began
+        watch.stage("measuring the files that were written")
+        candidate = work.fresh("candidate")
+        model_io.save(base.lm, base.folder, candidate)
+        watch.candidate(candidate)
+        changed = model_io.reopen(candidate, asked.device)
+        after = measure.examine(changed, corpus, verdict_controls, made.held_out)
+        formers, earlier = former.still_hold(changed, base.encoder, line)
+    checks = measure.checks(before, after, corpus.groups)
+    verdict = gate(checks, [*measure.bounds(before, after), *earlier], profile=PROFILE, seed=asked.seed)
+    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings())})
+    watch.stage("writing the papers")
+    run = reporting.Run(
+        plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers))
+    )
+    return Applied(verdict, output.write(run, candidate, line, work))
 
 
 def _nothing_to_do(known: Verdict) -> bool:
@@ -114,25 +116,3 @@ def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
     made = make(plan.base.lm, tokenizer, plan.corpus, pairs, asked.samples, tokens, asked.seed, watch.progress)
     work.put("made.json", made.to_json())
     return made
-
-
-def _failed(out: Path) -> Path:
-    return out.with_name(f"{out.name}.failed")
-
-
-def _write(run: reporting.Run, candidate: Path | None) -> Path:
-    """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed."""
-    asked, passed = run.asked, run.verdict.passed
-    target = asked.out if passed else _failed(asked.out)
-    kept = None
-    if passed and asked.keep:
-        kept = evidence.write_bundle(asked.keep, reporting.evidence(run), overwrite=asked.overwrite)
-    size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
-    with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
-        output = None
-        if passed and candidate:
-            for file in candidate.iterdir():
-                file.rename(staging / file.name)
-            output = model_io.digests(staging)
-        papers.write_papers(staging, reporting.compose(run, output, target.name, kept), asked.key, asked.passphrase)
-    return target

@@ -89,6 +89,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
             *map(_digest, asked.translations),
         ],
         "parallel": inputs.parallel.digest() if inputs.parallel else "",
+        "former": [path.name for path in asked.former],
         "method": repr(asked.method),
         "samples": asked.samples,
         "seed": asked.seed,

@@ -14,6 +14,7 @@ import transformers
 
 from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
+from xlforget.artifact.commitments import Commitment
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, per_language
 from xlforget.measure.check import Check, memorised
@@ -44,6 +45,7 @@ class Run:
     after: Examination
     checks: Sequence[Check]
     verdict: Verdict
+    tickets: "Before"
 
     @property
     def corpus(self) -> Corpus:
@@ -54,8 +56,25 @@ class Run:
         return self.plan.base
 
 
-def compose(run: Run, output: dict[str, str] | None, name: str, evidence: str | None) -> papers.Audit:
-    """The audit; ``output``: digests of the model's files that were written, None where none were; ``evidence``: the bundle's."""
+@dataclass(frozen=True)
+class Kept:
+    """What was written beside the folder: the evidence bundle's digest, the key it was sealed to, the commitment."""
+
+    evidence: str | None = None
+    sealed_to: str | None = None
+    commitment: Commitment | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """The tickets before this one, as the report names them."""
+
+    parent: papers.Parent | None = None
+    former: tuple[papers.Former, ...] = ()
+
+
+def compose(run: Run, output: dict[str, str] | None, name: str, kept: Kept) -> papers.Audit:
+    """The audit; ``output``: digests of the model's files that were written, None where none were."""
     return papers.Audit(
         result=papers.result_of(run.verdict),
         created_at=datetime.now(UTC),
@@ -73,7 +92,11 @@ def compose(run: Run, output: dict[str, str] | None, name: str, evidence: str | 
         facts=_facts(run),
         utility=_utility(run),
         residues=papers.Residues(work_folder_removed=True, tokenizer_entries=_entries(run)),
-        evidence=evidence,
+        evidence=kept.evidence,
+        sealed_to=kept.sealed_to,
+        commitment=kept.commitment,
+        parent=run.tickets.parent,
+        former=run.tickets.former,
     )
 
 

@@ -41,7 +41,8 @@ def translate(asked: Translate, watch: Watch) -> ParallelSet:
     check_wanted(asked.wanted)
     request = read_request(asked.request)
     digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-    with Work(asked.out, {"request": digest, "wanted": repr(asked.wanted)}, fresh=False) as work:
+    with Work(asked.out) as work:
+        work.tie({"request": digest, "wanted": repr(asked.wanted)}, fresh=False)
         known = work.path("translations.jsonl")
         made = prepare(request, asked.wanted, known, watch.stage, watch.progress)
         made.save(asked.out)

@@ -1,9 +1,10 @@
 """The second half of the line, walked again on a finished folder. Loads torch only where weights are measured."""
 
-from xlforget.artifact import evidence, papers
+from xlforget.artifact import commitments, evidence, papers, private, sealed
+from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.asked import Verify
-from xlforget.errors import IntegrityError
+from xlforget.errors import IntegrityError, UsageError
 
 
 def verify(asked: Verify) -> list[Finding]:
@@ -11,14 +12,55 @@ def verify(asked: Verify) -> list[Finding]:
 
     Raises IntegrityError (3) for anything that is not as it was signed; what does not hold is a finding.
     """
-    signed = papers.verify_papers(asked.folder, asked.key, asked.ticket)
-    if asked.evidence is None:
-        return list(signed.findings)
-    parts = evidence.read_bundle(asked.evidence)
-    if signed.audit.evidence != evidence.bundle_digest(asked.evidence):
-        raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle is not the one that this report was signed with")
+    if (asked.opening is None) != (asked.fact is None):
+        raise UsageError("--opening and --fact belong together.", do="Give both, or neither.", code="OPENING")
+    signed = papers.verify_papers(asked.folder, asked.key, asked.ticket, asked.earlier_keys)
+    findings = list(signed.findings)
+    if asked.opening:
+        findings += _openings(asked, signed.audit)
+    if asked.evidence:
+        findings += _measured(asked, signed.audit)
+    if asked.former:
+        findings += _former(asked, signed)
+    return findings
+
+
+def _former(asked: Verify, signed: papers.VerifiedPapers) -> list[Finding]:
+    """Whether what earlier tickets erased is still gone from these weights."""
     if signed.audit.output is None:
-        return [*signed.findings, Finding("measured again", True, "AGAIN", "no model was written: nothing to measure")]
+        return [Finding("measured again", True, "AGAIN", "no model was written: nothing to measure")]
+    from xlforget import former
+
+    given = former.opened(asked.former, signed.earlier, asked.unseal, asked.unseal_passphrase)
+    return former.findings(asked.folder, former.Line(asked.folder, signed.earlier, given), asked.device)
+
+
+def _openings(asked: Verify, audit: Audit) -> list[Finding]:
+    """One finding a record, by its line: was it in the request that this report is about?"""
+    from xlforget.request.reader import read_request
+
+    if audit.commitment is None:
+        raise UsageError(
+            "The report commits to no request.", do="Only `apply` with --openings writes a commitment.", code="NO_COMMITMENT"
+        )
+    request = read_request(str(asked.fact), require_ids=False)
+    openings = commitments.read_openings(asked.opening) if asked.opening else ()
+    findings = []
+    for fact, record in zip(request.facts, map(commitments.canonical_record, request.records), strict=True):
+        ok = any(commitments.opens(audit.commitment, opening, record) for opening in openings)
+        word = "was in the request" if ok else "none of the openings shows that this record was in the request"
+        findings.append(Finding(f"opening of line {fact.line}", ok, "OPENING", word))
+    return findings
+
+
+def _measured(asked: Verify, audit: Audit) -> list[Finding]:
+    assert asked.evidence is not None
+    bundle = sealed.unseal(evidence.read(asked.evidence), asked.evidence.name, asked.unseal, asked.unseal_passphrase)
+    if audit.evidence != private.digest(bundle):
+        raise IntegrityError("EVIDENCE_OTHER", "the evidence bundle is not the one that this report was signed with")
+    if audit.output is None:
+        return [Finding("measured again", True, "AGAIN", "no model was written: nothing to measure")]
+    parts = evidence.unpack(bundle, asked.evidence.name)
     from xlforget import again
 
-    return [*signed.findings, *again.measure_again(asked.folder, signed.audit, parts, asked.device)]
+    return again.measure_again(asked.folder, audit, parts, asked.device)

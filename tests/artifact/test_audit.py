@@ -50,7 +50,7 @@ def test_an_audit_reads_back_as_it_was(audit_of: Make) -> None:
         (("ticket",), "zorvana@example.org"),
         (("facts",), [{"id": "DSR-7-1", "languages": {}}]),
         (("parallelSet", "digest"), "short"),
-        (("schemaVersion",), "2"),
+        (("schemaVersion",), "3"),
         (("unknown",), 1),
     ],
 )

@@ -1,13 +1,11 @@
 """The output folder exists whole or not at all, whatever happens while it is written."""
 
 import errno
-import os
-import time
 from pathlib import Path
 
 import pytest
 
-from xlforget.artifact.folder import check_target, digests, need_bytes, output_folder, staging_prefix
+from xlforget.artifact.folder import check_target, digests, need_bytes, output_folder, remove_stale, staging_prefix
 from xlforget.errors import IntegrityError, MachineError, UsageError
 
 
@@ -79,15 +77,15 @@ def test_a_disk_that_fills_up_is_the_machines_fault(tmp_path: Path, error: Excep
     assert names(tmp_path) == []
 
 
-def test_what_a_killed_run_left_is_removed_after_a_day(tmp_path: Path) -> None:
-    old, new = (tmp_path / f"{staging_prefix(tmp_path / 'out')}{name}" for name in ("old", "new"))
-    old.mkdir()
-    new.mkdir()
-    long_ago = time.time() - 2 * 24 * 3600
-    os.utime(old, (long_ago, long_ago))
-    with output_folder(tmp_path / "out"):
-        pass
-    assert names(tmp_path) == [new.name, "out"]
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    left, other = (tmp_path / f"{staging_prefix(tmp_path / name)}x" for name in ("out", "other"))
+    left.mkdir()
+    other.mkdir()
+    with output_folder(tmp_path / "out") as staging:
+        assert not left.exists()
+        remove_stale(tmp_path / "out")
+        assert staging.exists()
+    assert names(tmp_path) == [other.name, "out"]
 
 
 def test_digests_name_files_in_folders_and_refuse_links(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ def test_files_that_the_audit_does_not_list_are_not_signed(
 
 
 def test_an_audit_of_a_later_schema_is_refused_with_advice(signed: Path) -> None:
-    document = json.loads((signed / "audit.json").read_bytes()) | {"schemaVersion": "2"}
+    document = json.loads((signed / "audit.json").read_bytes()) | {"schemaVersion": "3"}
     with pytest.raises(IntegrityError) as caught:
         audit_file.from_document(document)
     assert (caught.value.code, bool(caught.value.do)) == ("AUDIT_SCHEMA", True)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from xlforget.cli.app import app
 from xlforget.cli.clean import leftovers
+from xlforget.work import Work
 
 RUNNER = CliRunner()
 
@@ -53,6 +54,18 @@ def test_a_link_is_removed_and_not_what_it_points_to(folder: Path, tmp_path: Pat
     RUNNER.invoke(app, ["clean", str(folder), "--yes"])
     assert elsewhere.is_dir()
     assert "model.failed" not in names(folder)
+
+
+def test_a_half_file_that_a_killed_run_was_writing_elsewhere_goes_too(tmp_path: Path) -> None:
+    with Work(tmp_path / "model") as work:
+        work.tie({}, fresh=False)
+        work.claim(tmp_path / "elsewhere/a.xfset", "0" * 64)
+    (tmp_path / "elsewhere").mkdir()
+    for name in (".a.xfset.partial", "b"):
+        (tmp_path / "elsewhere" / name).write_text("x")
+    assert RUNNER.invoke(app, ["clean", str(tmp_path / "model"), "--yes"]).exit_code == 0
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["b"]
+    assert not (tmp_path / ".model.work").exists()
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -9,35 +9,21 @@ import html
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import unicodedata
 import urllib.parse
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import pytest
+
+from tests.e2e.canaries import SCRIPTS, canary, hits, number
 
 pytestmark = pytest.mark.e2e
 
 LANGS = ("en", "hi", "ar", "zh")
-# First letter and number of letters that follow it: Latin, Cyrillic, Devanagari, Arabic, Han.
-SCRIPTS = {"en": (0x61, 26), "ru": (0x430, 32), "hi": (0x915, 37), "ar": (0x641, 10), "zh": (0x4E00, 2000)}
-
-
-def canary(lang: str, seed: int) -> str:
-    """Fourteen random letters of the language's script."""
-    first, letters = SCRIPTS[lang]
-    draw = Random(f"{lang}/{seed}")
-    return "".join(chr(first + draw.randrange(letters)) for _ in range(14))
-
-
-def number(seed: int) -> str:
-    return f"+44 {Random(f'number/{seed}').randrange(10**13, 10**14)}"
 
 
 class Silent:
@@ -159,8 +145,9 @@ def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(p
 def test_a_bundle_that_was_changed_is_exit_3(passed: Passed, tmp_path: Path) -> None:
     from xlforget.artifact import evidence
 
-    parts = evidence.read_bundle(passed.place / "out.xfset")
-    evidence.write_bundle(tmp_path / "other.xfset", parts | {"scores.json": parts["scores.json"].replace(b"0.", b"1.", 1)})
+    parts = evidence.unpack((passed.place / "out.xfset").read_bytes(), "out.xfset")
+    changed = evidence.pack(parts | {"scores.json": parts["scores.json"].replace(b"0.", b"1.", 1)})
+    (tmp_path / "other.xfset").write_bytes(changed)
     refused(passed.verify("out", "--evidence", str(tmp_path / "other.xfset")), "evidence")
 
 
@@ -187,56 +174,6 @@ def test_another_key_or_ticket_is_exit_3(passed: Passed, tmp_path: Path) -> None
     assert xlforget("keygen", "other.pem", cwd=tmp_path).returncode == 0
     refused(xlforget("verify", passed.place / "out", "--key", "other.pub", cwd=tmp_path), "another key")
     refused(passed.verify("out", "--ticket", "T-2"), "ticket")
-
-
-@pytest.mark.experiment
-def test_a_run_that_was_interrupted_and_killed_ends_as_one_that_was_not(passed: Passed, tmp_path: Path) -> None:
-    shutil.copytree(passed.place / "base", tmp_path / "base")
-    for name in ("request.jsonl", "k.pem"):
-        shutil.copyfile(passed.place / name, tmp_path / name)
-    (tmp_path / "k.pem").chmod(0o600)
-
-    def command(out: str) -> list[str]:
-        options = ["--key", "k.pem", "--languages", "en,hi", "--rounds", "1", "--samples", "64"]
-        return ["apply", "request.jsonl", "--model", "base", "--out", out, *options]
-
-    straight = xlforget(*command("straight"), cwd=tmp_path)
-    interrupted = stopped_in_training(command("stopped"), signal.SIGINT, tmp_path)
-    assert interrupted.returncode == 130
-    assert "again" in interrupted.stderr
-    assert stopped_in_training(command("stopped"), signal.SIGKILL, tmp_path).returncode == -signal.SIGKILL
-    assert not list(tmp_path.glob("stopped*"))
-    resumed = xlforget(*command("stopped"), cwd=tmp_path)
-    assert resumed.returncode == straight.returncode, resumed.stderr
-    one, other = (json.loads(next(tmp_path.glob(f"{name}*/audit.json")).read_text()) for name in ("straight", "stopped"))
-    assert one["verdict"] == other["verdict"]
-    assert one["method"]["steps"] == other["method"]["steps"] > 0
-    (tmp_path / "printed.txt").write_text(f"{interrupted.stdout}{interrupted.stderr}{resumed.stdout}{resumed.stderr}", "utf-8")
-    own = own_hits(passed)
-    for file in (tmp_path / "printed.txt", *next(tmp_path.glob("stopped*")).iterdir()):
-        assert not hits(file, passed.canaries) - own, file.name
-
-
-def stopped_in_training(command: list[str], with_signal: signal.Signals, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command, stopped as soon as it has written one more checkpoint."""
-    state = cwd / ".stopped.work/checkpoint/state.json"
-    before = content(state)
-    full = [sys.executable, "-m", "xlforget", *command]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(full, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        while run.poll() is None and content(state) in (b"", before):
-            time.sleep(0.01)
-        run.send_signal(with_signal)
-        printed, said = run.communicate()
-    return subprocess.CompletedProcess(full, run.returncode, printed, said)
-
-
-def content(file: Path) -> bytes:
-    """Nothing where there is no such file at this moment."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return b""
 
 
 def test_stock_model_signing_accepts_it(passed: Passed) -> None:
@@ -275,31 +212,6 @@ def test_no_canary_in_the_papers_and_messages_of_a_failed_run(passed: Passed, tm
     assert {"audit.json", "audit.html", "verdict.json"} <= {file.name for file in files}
     for file in files:
         assert not hits(file, (*names.values(), *answers.values(), "CANARYID")), file.name
-
-
-def hits(file: Path, canaries: tuple[str, ...]) -> Counter[str]:
-    """How often each canary stands in a file's name or bytes, in any spelling."""
-    content = file.read_bytes() + os.fsencode(file.name)
-    return Counter({one: n for one in canaries if (n := sum(content.count(form) for form in set(spellings(one))))})
-
-
-def spellings(text: str) -> list[bytes]:
-    """A text as it may hide in a file: encodings, normal forms, escapes of JSON, HTML and URLs, base64 at each offset."""
-    plain = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
-    written = [way for one in plain for way in (one, html.escape(one), urllib.parse.quote(one), json.dumps(one)[1:-1])]
-    written += [one.encode("ascii", "xmlcharrefreplace").decode() for one in plain]
-    written += ["".join(f"&#x{ord(c):{case}};" for c in one) for one in plain for case in ("x", "X")]
-    raw = [one.encode(code) for one in plain for code in ("utf-8", "utf-16-le", "utf-16-be")]
-    return [*(w.encode() for w in written), *raw, *(part for one in raw for part in in_base64(one))]
-
-
-def in_base64(raw: bytes) -> list[bytes]:
-    """The letters that ``raw`` alone decides, wherever it begins in what was encoded."""
-    found = []
-    for before in range(3):
-        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
-        found.append(base64.b64encode(b"\0" * before + raw + b"\0\0")[first:last])
-    return found
 
 
 def test_the_search_finds_every_way_of_writing(tmp_path: Path) -> None:

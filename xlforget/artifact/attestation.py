@@ -12,12 +12,16 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xlforget.artifact import keys, strict_json
+from xlforget.artifact import certificates, keyless, keys, strict_json
 from xlforget.artifact.folder import digests
+from xlforget.artifact.keyless import Identity
 from xlforget.artifact.policy import walk
 from xlforget.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 MODEL_SIGNATURE = "model.sig"
 AUDIT_ENVELOPE = "audit.dsse.json"
@@ -31,42 +35,92 @@ MAX_BUNDLE = 16 << 20
 HARMLESS_IGNORED = frozenset({MODEL_SIGNATURE, ".git", ".gitignore", ".gitattributes", ".github"})
 
 
-def sign_model(root: Path, private: Path, passphrase: bytes | None = None) -> None:
-    """Write ``model.sig`` over every other file of ``root``."""
-    keys.load_private(private, passphrase)
+Trusted = Path | Identity
+
+
+def sign_model(root: Path, private: Path | None, passphrase: bytes | None = None, chain: Path | None = None) -> None:
+    """Write ``model.sig`` over every other file of ``root``.
+
+    ``chain``: with the certificate of ``private``, not its hint. ``private`` None: without a key, through Sigstore.
+    """
     signature = root / MODEL_SIGNATURE
-    password = passphrase if keys.is_encrypted(private) else None
-    config = _oms().signing.Config().use_elliptic_key_signer(private_key=private, password=password)
+    if private is None:
+        keyless.sign_model(root, signature, _hashing())
+        return
+    keys.load_private(private, passphrase)
+    config = _oms().signing.Config()
+    if chain:
+        certificates.check_pair(private, passphrase, chain)
+        # The library takes the first certificate of the one and all of the other; the signer's own stands there twice.
+        config.use_certificate_signer(private_key=private, signing_certificate=chain, certificate_chain=[chain])
+    else:
+        password = passphrase if keys.is_encrypted(private) else None
+        config.use_elliptic_key_signer(private_key=private, password=password)
     config.set_hashing_config(_hashing()).sign(root, signature)
     # One spelling, so that not even a space in the signature file can be changed without being noticed.
     signature.write_bytes(strict_json.canonical(json.loads(signature.read_bytes())))
 
 
-def verify_model(root: Path, public: Path) -> dict[str, str]:
-    """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
+def signer(root: Path, trusted: Path) -> "EllipticCurvePublicKey":
+    """The key that ``model.sig`` must verify with: the trusted one, or one that a trusted authority vouches for.
 
-    Codes: SIG_MISSING, BUNDLE_FORMAT, WRONG_KEY, BAD_SIGNATURE, PREDICATE_TYPE, POLICY, MISMATCH, and those of the
-    folder policy (symlinks, hidden files, unknown file types).
+    Raises IntegrityError SIG_MISSING, BUNDLE_FORMAT, WRONG_KEY, CERTIFICATE.
     """
     bundle = _read_canonical(root, MODEL_SIGNATURE)
-    envelope = _bundle_envelope(bundle, keys.fingerprint(public))
-    statement = _open(envelope, public, MODEL_SIGNATURE, MODEL_TYPE)
+    with _format_named(MODEL_SIGNATURE):
+        material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
+        expected = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}
+        if bundle != expected or envelope["signatures"][0]["keyid"] != "":
+            raise ValueError
+        if certificates.is_authority(trusted):
+            return certificates.signer_key(material, trusted, MODEL_SIGNATURE)
+        hint, key = material["publicKey"]["hint"], keys.load_public(trusted)
+        if not isinstance(hint, str) or material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
+            raise ValueError
+    if hint != keys.fingerprint_of(key):
+        raise _wrong_key(MODEL_SIGNATURE, hint, keys.fingerprint_of(key))
+    return key
+
+
+def verify_model(root: Path, trusted: Trusted) -> dict[str, str]:
+    """Check ``model.sig`` and give the SHA-256 of every file it covers. Raises IntegrityError naming the files.
+
+    ``trusted``: a public key, certificates of authorities, or an identity. Codes: those of `signer`, BAD_SIGNATURE,
+    PREDICATE_TYPE, POLICY, MISMATCH, and those of the folder policy (symlinks, hidden files, unknown file types).
+    """
+    if isinstance(trusted, Identity):
+        statement = _opened(root, MODEL_SIGNATURE, trusted, MODEL_TYPE)
+    else:
+        key = signer(root, trusted)
+        statement = _open(_read_canonical(root, MODEL_SIGNATURE)["dsseEnvelope"], key, MODEL_SIGNATURE, MODEL_TYPE)
     signed = _resources(statement)
     _compare(signed.keys(), {entry.name for entry in walk(root, own_output=True)} - {MODEL_SIGNATURE})
     try:
-        verifier = _oms().verifying.Config().use_elliptic_key_verifier(public_key=public)
-        verifier.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+        _verify_files(root, trusted)
     except Exception as error:  # the library raises whatever its parsers and cryptography raise
         _name_changed(root, signed)
         raise IntegrityError("BAD_SIGNATURE", f"{MODEL_SIGNATURE} does not verify", files=[MODEL_SIGNATURE]) from error
     return signed
 
 
+def _verify_files(root: Path, trusted: Trusted) -> None:
+    """By the library, which hashes every file and raises whatever its parsers and cryptography raise."""
+    if isinstance(trusted, Identity):
+        keyless.verify_files(root, root / MODEL_SIGNATURE, trusted, _hashing())
+        return
+    config = _oms().verifying.Config()
+    if certificates.is_authority(trusted):
+        config.use_certificate_verifier(certificate_chain=[trusted])
+    else:
+        config.use_elliptic_key_verifier(public_key=trusted)
+    config.set_hashing_config(_hashing()).verify(root, root / MODEL_SIGNATURE)
+
+
 def sign_audit(
     root: Path,
     audit: Mapping[str, Any],
     subject: Mapping[str, str],
-    private: Path,
+    private: Path | None,
     passphrase: bytes | None = None,
 ) -> None:
     """Write ``audit.dsse.json``: ``audit`` said about the files in ``subject`` (name to SHA-256)."""
@@ -79,14 +133,29 @@ def sign_audit(
         "predicateType": AUDIT_TYPE,
         "predicate": audit,
     }
+    if private is None:
+        (root / AUDIT_ENVELOPE).write_bytes(keyless.sign_statement(strict_json.canonical(statement)))
+        return
     envelope = Envelope(strict_json.canonical(statement), PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(keys.load_private(private, passphrase)))
     (root / AUDIT_ENVELOPE).write_bytes(strict_json.canonical(envelope.to_dict()))
 
 
-def verify_audit(root: Path, public: Path) -> tuple[dict[str, str], dict[str, Any]]:
+def verify_audit(root: Path, trusted: Trusted) -> tuple[dict[str, str], dict[str, Any]]:
     """Check ``audit.dsse.json``; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
-    statement = _open(_read_canonical(root, AUDIT_ENVELOPE), public, AUDIT_ENVELOPE, AUDIT_TYPE)
+    if isinstance(trusted, Identity):
+        return _said(_opened(root, AUDIT_ENVELOPE, trusted, AUDIT_TYPE))
+    key = signer(root, trusted) if certificates.is_authority(trusted) else keys.load_public(trusted)
+    return open_audit(_read_canonical(root, AUDIT_ENVELOPE), key)
+
+
+def open_audit(envelope: dict[str, Any], key: "EllipticCurvePublicKey") -> tuple[dict[str, str], dict[str, Any]]:
+    """Subject and audit of an envelope that ``key`` must have signed."""
+    return _said(_open(envelope, key, AUDIT_ENVELOPE, AUDIT_TYPE))
+
+
+def _said(statement: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Subject and predicate of an audit's statement."""
     with _format_named(AUDIT_ENVELOPE):
         subject = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
         if not subject or len(subject) != len(statement["subject"]) or not isinstance(statement["predicate"], dict):
@@ -115,42 +184,30 @@ def _hashing() -> Any:
     return config.set_ignored_paths(paths=[MODEL_SIGNATURE], ignore_git_paths=False)
 
 
-def _read_canonical(root: Path, name: str) -> dict[str, Any]:
+def _content(root: Path, name: str) -> bytes:
     path = root / name
     if path.is_symlink() or not path.is_file():
         raise IntegrityError("SIG_MISSING", f"{name} is missing", files=[name])
-    document = strict_json.read(path, name, MAX_BUNDLE)
-    if not isinstance(document, dict) or strict_json.canonical(document) != path.read_bytes():
+    return path.read_bytes() if path.stat().st_size <= MAX_BUNDLE else b""
+
+
+def _read_canonical(root: Path, name: str) -> dict[str, Any]:
+    content = _content(root, name)
+    document = strict_json.parse(content, name)
+    # The stock tool writes the same without spaces, its keys in another order.
+    compact = json.dumps(document, separators=(",", ":")).encode()
+    if not isinstance(document, dict) or content not in (strict_json.canonical(document), compact):
         raise IntegrityError("BUNDLE_FORMAT", f"{name}: not as xlforget writes it", files=[name])
     return document
 
 
-def _bundle_envelope(bundle: dict[str, Any], trusted: str) -> dict[str, Any]:
-    """The envelope of a key bundle that holds what xlforget writes and no more; its key hint must be ``trusted``."""
-    with _format_named(MODEL_SIGNATURE):
-        material = bundle["verificationMaterial"]
-        hint, envelope = material["publicKey"]["hint"], bundle["dsseEnvelope"]
-        if not isinstance(hint, str) or not isinstance(envelope, dict):
-            raise ValueError
-        expected = {
-            "mediaType": BUNDLE_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
-            "dsseEnvelope": envelope,
-        }
-        if bundle != expected or envelope["signatures"][0]["keyid"] != "":
-            raise ValueError
-    if hint != trusted:
-        raise _wrong_key(MODEL_SIGNATURE, hint, trusted)
-    return envelope
-
-
-def _open(envelope: dict[str, Any], public: Path, name: str, predicate_type: str) -> dict[str, Any]:
+def _open(envelope: dict[str, Any], public: "EllipticCurvePublicKey", name: str, predicate_type: str) -> dict[str, Any]:
     """The statement in a DSSE envelope, after its one signature was found good. ``name`` is the file it stands in."""
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import Error
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-    key = SSlibKey.from_crypto(keys.load_public(public))
+    key = SSlibKey.from_crypto(public)
     with _format_named(name):
         payload, signature = _parts(envelope)
     if signature["keyid"] not in ("", key.keyid):
@@ -160,6 +217,15 @@ def _open(envelope: dict[str, Any], public: Path, name: str, predicate_type: str
         Envelope.from_dict(named).verify([key], 1)
     except (Error, ValueError) as error:
         raise IntegrityError("BAD_SIGNATURE", f"{name}: the signature does not fit", files=[name]) from error
+    return _statement(payload, name, predicate_type)
+
+
+def _opened(root: Path, name: str, trusted: Identity, predicate_type: str) -> dict[str, Any]:
+    """The statement in a Sigstore bundle, after its signature was found to be that of ``trusted``."""
+    return _statement(keyless.open_bundle(_content(root, name), trusted, name), name, predicate_type)
+
+
+def _statement(payload: bytes, name: str, predicate_type: str) -> dict[str, Any]:
     statement = strict_json.parse(payload, name)
     if not isinstance(statement, dict) or statement.get("_type") != STATEMENT_TYPE:
         raise IntegrityError("BUNDLE_FORMAT", f"{name}: not an in-toto statement", files=[name])

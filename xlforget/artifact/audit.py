@@ -16,10 +16,12 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
+from xlforget.artifact.commitments import Commitment
 from xlforget.measure.verdict import Verdict
 
 Result = Literal["passed", "failed", "nothing memorised"]
@@ -36,6 +38,8 @@ NOT_SHOWN = (
     "not proof that no other way of asking brings a fact back.",
     "The report and its signatures show who vouches for these figures and for which files. By themselves they do not "
     "show that the figures were measured on these weights; measuring again with the evidence bundle does.",
+    "No attack beyond the tests listed was run: no further training, no quantisation, no search for other ways of asking.",
+    "It does not show that the model holds no personal data.",
     "Languages that are not listed were not tested. Copies of the model from before the change still hold the facts.",
     "This report is a technical statement. It is not legal advice and decides nothing about legal duties.",
 )
@@ -69,7 +73,12 @@ TICKET_FORM = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$"
 Ticket = Annotated[str, StringConstraints(pattern=TICKET_FORM)]
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(ge=0)]
-Moment = Annotated[AwareDatetime, AfterValidator(_whole_second), PlainSerializer(_rfc3339, return_type=str)]
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_whole_second),
+    PlainSerializer(_rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Counts = dict[Name, Count]
 
 
@@ -170,7 +179,7 @@ class Method(_Part):
     """How the model was changed. ``seconds``: wall-clock time of the change alone."""
 
     name: Name
-    parameters: dict[Name, str | int | float | bool]
+    parameters: dict[Name, Name | int | float | bool]
     seed: int
     rounds: Count
     steps: Count
@@ -225,13 +234,32 @@ class Residues(_Part):
     copies: tuple[str, ...] = COPIES
 
 
+class Parent(_Part):
+    """The report of the ticket before this one: SHA-256 of its ``audit.dsse.json``, and the key that signed it."""
+
+    audit: Sha256
+    key: Sha256
+    ticket: Ticket | None = None
+
+
+class Former(_Part):
+    """An earlier ticket whose facts were tested on this model again. ``held``: all tests that it passed then hold now."""
+
+    audit: Sha256
+    ticket: Ticket | None = None
+    tests: Count
+    held: Count
+
+
 class Audit(_Part):
     """The whole report. ``output`` is None where no model was written: the gate failed, or there was nothing to do.
 
     ``evidence``: SHA-256 of the evidence bundle that was kept. It holds a random salt, so the digest tells nothing of it.
+    ``sealed_to``: fingerprint of the key that opens it, where it was kept sealed. ``commitment``: where openings were
+    written. ``parent`` and ``former``: the tickets before this one. Version 1 knew none of these three.
     """
 
-    schema_version: Literal["1"] = "1"
+    schema_version: Literal["1", "2"] = "2"
     result: Result
     created_at: Moment
     ticket: Ticket | None = None
@@ -249,6 +277,10 @@ class Audit(_Part):
     utility: tuple[Utility, ...]
     residues: Residues
     evidence: Sha256 | None = None
+    sealed_to: Sha256 | None = None
+    commitment: Commitment | None = None
+    parent: Parent | None = None
+    former: tuple[Former, ...] = ()
     shown: tuple[str, ...] = SHOWN
     not_shown: tuple[str, ...] = NOT_SHOWN
 

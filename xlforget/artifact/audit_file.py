@@ -19,8 +19,8 @@ from xlforget.errors import IntegrityError, UsageError
 
 AUDIT_FILE = "audit.json"
 SCHEMA_FILE = "audit.schema.json"
-SCHEMA_ID = "urn:xlforget:schema:audit:1"
-SCHEMA_VERSION = "1"
+SCHEMA_ID = "urn:xlforget:schema:audit:2"
+SCHEMA_VERSIONS = ("1", "2")
 
 
 def to_document(audit: Audit) -> dict[str, Any]:
@@ -60,10 +60,10 @@ def read_any(path: Path) -> Audit:
 
 def from_document(document: Mapping[str, Any], name: str = AUDIT_FILE) -> Audit:
     """Read an audit; IntegrityError AUDIT_SCHEMA names the places that are wrong, not their values."""
-    if document.get("schemaVersion") != SCHEMA_VERSION:
+    if document.get("schemaVersion") not in SCHEMA_VERSIONS:
         raise IntegrityError(
             "AUDIT_SCHEMA",
-            f"{name}: an audit of another schema version than {SCHEMA_VERSION}",
+            f"{name}: an audit of another schema version than {' or '.join(SCHEMA_VERSIONS)}",
             files=[name],
             do="Verify it with the version of xlforget that wrote it.",
         )

@@ -9,17 +9,16 @@ import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from xlforget.artifact.policy import walk
+from xlforget.artifact.private import check_writable
 from xlforget.errors import MachineError, UsageError
 
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100
 SPARE_BYTES = 64 << 20
-STALE_SECONDS = 24 * 3600
 PAPER = "audit.json"
 
 NO_SPACE_DO = "Free some space on that disk or choose another --out, and run the command again."
@@ -60,6 +59,7 @@ def check_target(target: Path, *, overwrite: bool, need: int = 0) -> None:
                 do="Choose another --out.",
                 code="OUT_FOREIGN",
             )
+    check_writable(target)
     parent = next(folder for folder in target.absolute().parents if folder.exists())
     if need > shutil.disk_usage(parent).free:
         raise MachineError(f"not enough disk: {need >> 20} MiB needed", do=NO_SPACE_DO, code="NO_SPACE")
@@ -81,7 +81,7 @@ def output_folder(target: Path, *, need: int = 0, overwrite: bool = False) -> It
     target = target.absolute()
     check_target(target, overwrite=overwrite, need=need)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(target)
+    remove_stale(target)
     holder = Path(tempfile.mkdtemp(prefix=staging_prefix(target), dir=target.parent))
     lock = os.open(holder, os.O_RDONLY)
     try:
@@ -144,14 +144,14 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_stale(target: Path) -> None:
-    """Remove what a killed run left behind: staging folders a day old that no running process holds."""
+def remove_stale(target: Path) -> None:
+    """Remove what a killed run left behind: staging folders of ``target`` that no running process holds."""
+    target = target.absolute()
     for holder in target.parent.glob(f"{glob.escape(staging_prefix(target))}*"):
         with contextlib.suppress(OSError):
             lock = os.open(holder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if time.time() - holder.stat().st_mtime > STALE_SECONDS:
-                    shutil.rmtree(holder, ignore_errors=True)
+                shutil.rmtree(holder, ignore_errors=True)
             finally:
                 os.close(lock)

@@ -37,7 +37,7 @@ def keygen(private: Path, passphrase: bytes | None = None) -> KeyPair:
     lock = pem.BestAvailableEncryption(passphrase) if passphrase else pem.NoEncryption()
     _write_new(private, key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, lock), 0o600)
     _write_new(public, _public_pem(key.public_key()), 0o644)
-    return KeyPair(private, public, _fingerprint(key.public_key()))
+    return KeyPair(private, public, fingerprint_of(key.public_key()))
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
@@ -81,6 +81,11 @@ def load_private(private: Path, passphrase: bytes | None = None) -> "EllipticCur
     return key
 
 
+def read_public(path: Path) -> bytes:
+    """The bytes of a file that holds a public key or certificates. Raises UsageError KEY_MISSING."""
+    return _read(path, "public")
+
+
 def load_public(public: Path) -> "EllipticCurvePublicKey":
     """The public key. Raises UsageError KEY_MISSING or KEY_TYPE."""
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -99,10 +104,11 @@ def load_public(public: Path) -> "EllipticCurvePublicKey":
 
 def fingerprint(public: Path) -> str:
     """SHA-256 (hex) of the public key's PEM: what a signature names as its key, and what people compare."""
-    return _fingerprint(load_public(public))
+    return fingerprint_of(load_public(public))
 
 
-def _fingerprint(key: "EllipticCurvePublicKey") -> str:
+def fingerprint_of(key: "EllipticCurvePublicKey") -> str:
+    """The same for a key in memory."""
     return hashlib.sha256(_public_pem(key)).hexdigest()
 
 

@@ -4,16 +4,19 @@ Order: weights, config, tokenizer; ``audit.json``, ``audit.html``, ``README.md``
 ``model.sig`` over everything. A failed run has papers and no model; their subject is the base that was left as it was.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlforget.artifact import attestation, audit_file, findings, strict_json
-from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE
+from xlforget.artifact import attestation, audit_file, findings, history, strict_json
+from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE, Trusted
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.audit_file import AUDIT_FILE
 from xlforget.artifact.findings import Finding
 from xlforget.artifact.folder import digests
+from xlforget.artifact.history import Earlier
 from xlforget.artifact.policy import check_folder
+from xlforget.artifact.private import digest
 from xlforget.errors import IntegrityError
 from xlforget.measure.judge import judge
 
@@ -24,11 +27,15 @@ PAPERS = frozenset({AUDIT_FILE, REPORT, CARD, AUDIT_ENVELOPE, MODEL_SIGNATURE})
 
 @dataclass(frozen=True)
 class VerifiedPapers:
-    """What a folder's papers say, after every signature was found good. ``digests``: the files ``model.sig`` covers."""
+    """What a folder's papers say, after every signature was found good. ``digests``: the files ``model.sig`` covers.
+
+    ``earlier``: the tickets before this one, the latest first.
+    """
 
     audit: Audit
     digests: dict[str, str]
     findings: tuple[Finding, ...]
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -36,14 +43,17 @@ class VerifiedPapers:
         return all(finding.ok for finding in self.findings)
 
 
-def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes | None = None) -> None:
+def write_papers(
+    staging: Path, audit: Audit, private: Path | None, passphrase: bytes | None = None, chain: Path | None = None
+) -> None:
     """Add the papers to ``staging``, which holds the model's files, or nothing where ``audit.output`` is None.
 
+    ``chain``: sign with the certificate of ``private``, the first in this file; ``private`` None: through Sigstore.
     Raises IntegrityError where the files are not those that the audit lists, so that nothing else gets signed.
     """
     from xlforget.artifact.render import html, model_card
 
-    found = digests(staging) if any(staging.iterdir()) else {}
+    found = _model(digests(staging)) if any(staging.iterdir()) else {}
     listed = audit.output.files if audit.output else {}
     attestation.compare_digests(listed, found, AUDIT_FILE)
     if audit.output:
@@ -53,37 +63,54 @@ def write_papers(staging: Path, audit: Audit, private: Path, passphrase: bytes |
     (staging / REPORT).write_text(html(audit), encoding="utf-8")
     subject = digests(staging) if audit.output else audit.base.files
     attestation.sign_audit(staging, audit_file.to_document(audit), subject, private, passphrase)
-    attestation.sign_model(staging, private, passphrase)
+    attestation.sign_model(staging, private, passphrase, chain)
 
 
-def verify_papers(folder: Path, public: Path, ticket: str | None = None) -> VerifiedPapers:
+def verify_papers(folder: Path, trusted: Trusted, ticket: str | None = None, earlier_keys: Sequence[Path] = ()) -> VerifiedPapers:
     """Check everything that is signed, then judge the signed figures again. Loads no weights.
+
+    ``trusted``: a public key, or the certificates of authorities; ``earlier_keys``: others that signed earlier tickets.
 
     Raises IntegrityError (exit 3) for anything that is not as it was signed, or is signed by another key, or belongs
     to another ticket; a verdict that is not passed is returned, not raised.
     """
-    signed = attestation.verify_model(folder, public)
+    signed = attestation.verify_model(folder, trusted)
     missing = sorted(PAPERS - {MODEL_SIGNATURE, CARD} - signed.keys())
     if missing:
         raise IntegrityError("PAPER_MISSING", f"{missing[0]} is missing", files=missing)
-    subject, predicate = attestation.verify_audit(folder, public)
-    audit = audit_file.read_audit((folder / AUDIT_FILE).read_bytes())
-    if predicate != strict_json.read(folder / AUDIT_FILE, AUDIT_FILE):
+    subject, predicate = attestation.verify_audit(folder, trusted)
+    content = (folder / AUDIT_FILE).read_bytes()
+    # Read once, and checked against what was hashed: the folder may change while it is looked at.
+    attestation.compare_digests({AUDIT_FILE: signed[AUDIT_FILE]}, {AUDIT_FILE: digest(content)}, MODEL_SIGNATURE)
+    audit = audit_file.read_audit(content)
+    if predicate != strict_json.parse(content, AUDIT_FILE):
         raise IntegrityError("AUDIT_MISMATCH", f"{AUDIT_FILE} is not the audit that was signed", files=[AUDIT_FILE])
     _check_files(folder, audit, signed, subject)
     if ticket is not None and audit.ticket != ticket:
         raise IntegrityError("TICKET", "the audit belongs to another ticket", files=[AUDIT_FILE])
+    own = [trusted] if isinstance(trusted, Path) else []
+    earlier = history.read(folder, audit, [*own, *earlier_keys])
     checks = [
         Finding("papers", True, "SIGNED", f"{len(signed)} files are as they were signed, by the trusted key"),
         *findings.of_verdict(audit.verdict, judge(audit.verdict)),
+        *(_of_earlier(number, one) for number, one in enumerate(reversed(earlier), 1)),
     ]
-    return VerifiedPapers(audit, signed, tuple(checks))
+    return VerifiedPapers(audit, signed, tuple(checks), tuple(earlier))
+
+
+def _of_earlier(number: int, one: Earlier) -> Finding:
+    ticket = one.audit.ticket or "without a number"
+    return Finding(f"earlier ticket {number}", one.audit.result == "passed", "CHAIN", f"ticket {ticket}: {one.audit.result}")
+
+
+def _model(files: Mapping[str, str]) -> dict[str, str]:
+    """The files of the model itself."""
+    return {name: digest for name, digest in files.items() if name not in PAPERS and not history.is_history(name)}
 
 
 def _check_files(folder: Path, audit: Audit, signed: dict[str, str], subject: dict[str, str]) -> None:
     """The folder policy, and that signature, statement and audit speak of the same files."""
-    model = {name: digest for name, digest in signed.items() if name not in PAPERS}
-    attestation.compare_digests(audit.output.files if audit.output else {}, model, AUDIT_FILE)
+    attestation.compare_digests(audit.output.files if audit.output else {}, _model(signed), AUDIT_FILE)
     if audit.output:
         check_folder(folder, own_output=True)
         covered = {name: digest for name, digest in signed.items() if name != AUDIT_ENVELOPE}

@@ -111,14 +111,9 @@ def _file(path: Path, name: str, own_output: bool, blobs: Path | None) -> _Entry
 
 
 def _checked_name(name: str, prefix: PurePosixPath) -> str:
-    printable = not any(ord(character) < 32 or character in "\\\x7f" for character in name)
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        printable = False
-    if not printable:
+    if not name.isprintable() or "\\" in name:
         shown = ascii(str(prefix / name))
-        raise IntegrityError("BAD_NAME", f"a file name with control characters: {shown}", files=[shown])
+        raise IntegrityError("BAD_NAME", f"a file name with characters that cannot be printed: {shown}", files=[shown])
     return name
 
 

@@ -1,12 +1,17 @@
 """JSON that two readers cannot read in two ways: no duplicate keys, no NaN, one spelling on disk."""
 
 import json
+import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from xlforget.errors import IntegrityError
 
+MAX_DEPTH = 64
+# Half a character, which JSON can escape and UTF-8 cannot write.
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Larger than any tokenizer; a document beyond it is not one that a model folder needs.
 MAX_BYTES = 256 << 20
 
@@ -25,14 +30,37 @@ def parse(content: bytes, name: str) -> Any:
             read[key] = value
         return read
 
+    def finite(text: str) -> float:
+        number = float(text)
+        return number if math.isfinite(number) else refuse("BAD_JSON", "a number that is too large")
+
     try:
-        return json.loads(
-            content,
+        document = json.loads(
+            content.decode(),  # bytes alone would let UTF-16 pass
             object_pairs_hook=once,
             parse_constant=lambda constant: refuse("BAD_JSON", f"{constant} is not JSON"),
+            parse_float=finite,
         )
+        if SURROGATE.search(content):
+            canonical(document)
     except (ValueError, RecursionError):
         refuse("BAD_JSON", "not a JSON document")
+    if _is_deeper(document, MAX_DEPTH):
+        refuse("BAD_JSON", f"nested more than {MAX_DEPTH} deep")
+    return document
+
+
+def _is_deeper(document: Any, depth: int) -> bool:
+    """Level by level: whoever walks a document after this may recurse."""
+    level = [document]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def read(path: Path, name: str, limit: int = MAX_BYTES) -> Any:

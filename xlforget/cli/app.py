@@ -93,7 +93,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         typer.main.get_command(app).main(args=[arg for arg in given if arg != "--debug"], prog_name=PROGRAM)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would cut off what is said here
         sys.exit(show_error(error, debug=debug))
     sys.exit(0)
 

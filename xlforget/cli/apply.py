@@ -16,6 +16,8 @@ EPILOG = """Examples:
 
   xlforget apply request.jsonl --model ./model --languages en,es --translator apertium --unseen other.jsonl
 
+  xlforget apply next.jsonl --model ./model-forgotten --parent-key xlforget.pub --former dsr-7.xfset
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 
@@ -49,8 +51,30 @@ def apply(
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
+    sign: Annotated[
+        str, typer.Option(help="key; certificate: the key with an authority's certificate; sigstore: an identity, no key.")
+    ] = "key",
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="For --sign certificate: the key's certificate, then those above it.")
+    ] = None,
     ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
+    seal_to: Annotated[
+        Path | None, typer.Option("--seal-to", metavar="PUB", help="Seal that bundle: only this key's private half opens it.")
+    ] = None,
+    openings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what proves later that a fact was in the request (0600).")
+    ] = None,
+    parent_key: Annotated[
+        Path | None,
+        typer.Option("--parent-key", envvar="XLFORGET_PUBKEY", help="Who signed the model, where xlforget wrote it."),
+    ] = None,
+    former: Annotated[
+        list[Path] | None, typer.Option(help="Evidence of an earlier ticket on this model; may be given again and again.")
+    ] = None,
+    unseal: Annotated[
+        Path | None, typer.Option("--unseal", envvar="XLFORGET_UNSEAL_KEY", help="The private key that opens sealed evidence.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
@@ -61,20 +85,21 @@ def apply(
     from xlforget import asked, pipeline, planning
     from xlforget.artifact import audit_file
     from xlforget.cli import showing
-    from xlforget.cli.asking import passphrase_for, required_key
+    from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
     from xlforget.unlearn.methods import method as preset
     from xlforget.unlearn.methods import parse_kappa
 
     console = tables(json)
-    private = required_key(key, "XLFORGET_KEY") if not dry_run else Path()
+    private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
     run = asked.Apply(
         request=request,
         model=model,
         out=out or Path(f"{Path(model).name}-forgotten"),
         key=private,
-        passphrase=None if dry_run else passphrase_for(private),
+        passphrase=passphrase_for(private) if private else None,
+        certificate=signing_certificate(sign, certificate),
         languages=parse_languages(languages),
         leave_out=parse_languages(leave_out),
         translator=translator,
@@ -90,6 +115,12 @@ def apply(
         seed=seed,
         ticket=audit_file.check_ticket(ticket) if ticket else None,
         keep=keep,
+        seal_to=seal_to,
+        openings=openings,
+        parent_key=parent_key,
+        former=tuple(former or ()),
+        unseal=unseal,
+        unseal_passphrase=passphrase_for(unseal, "XLFORGET_UNSEAL_PASSPHRASE") if former and unseal else None,
         fresh=fresh,
         overwrite=overwrite,
         device=device,

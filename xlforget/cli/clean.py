@@ -33,17 +33,22 @@ def clean(
 
 
 def leftovers(folder: Path) -> tuple[Path, ...]:
-    """The work folder ``.OUT.work``, staging folders of killed runs and the failed report ``OUT.failed``."""
+    """The work folder ``.OUT.work``, staging folders and half files of killed runs, the failed report ``OUT.failed``."""
     from xlforget.artifact.folder import staging_prefix
+    from xlforget.artifact.private import partial
+    from xlforget.work import claims
 
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - a link named OUT is not followed: its leftovers lie beside it
     name = target.name
     fixed = (f".{name}.work", f"{name}.failed")
-    return tuple(
+    beside = [
         path
         for path in sorted(target.parent.iterdir() if target.parent.is_dir() else ())
         if path.name in fixed or path.name.startswith(staging_prefix(target))
-    )
+    ]
+    # Evidence and openings that a killed run was writing elsewhere: its work folder knows where.
+    halves = [partial(Path(place)) for place in claims(target)]
+    return (*beside, *(path for path in sorted(halves) if path.is_file()))
 
 
 def _remove(path: Path) -> None:

@@ -23,7 +23,10 @@ err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 STDOUT = "-"
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-_TORCH_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc"),
+    *("failed to map segment", "can't start new thread", "thread creation failed"),
+)
 
 
 def tables(json_target: str | None) -> Console:
@@ -48,7 +51,7 @@ def explain(error: BaseException) -> XlforgetError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(
-            "Interrupted. The output folder was not touched.",
+            "Interrupted. The output folder is whole, or was not touched.",
             do="Run the same command again to go on where it stopped; `xlforget clean OUT` removes the work folder.",
             code="INTERRUPTED",
         )
@@ -58,7 +61,7 @@ def explain(error: BaseException) -> XlforgetError:
             do="Close other programs, use a machine with more memory, or run the same command again with --lora.",
             code="OUT_OF_MEMORY",
         )
-    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+    if _is_full_disk(error):
         return MachineError("No space left on the disk.", do="Make room and run the same command again.", code="NO_SPACE")
     if isinstance(error, ModuleNotFoundError):
         return MachineError(
@@ -93,13 +96,19 @@ def _unexpected(error: BaseException) -> MachineError:
     )
 
 
+def _is_full_disk(error: BaseException) -> bool:
+    """Also as safetensors raises it: a class of its own, which is no OSError."""
+    return (isinstance(error, OSError) and error.errno in _FULL_DISK) or "No space left on device" in str(error)
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
     """Python's, and torch's for accelerators (a type) and for the CPU (a RuntimeError known by its message only)."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _TORCH_MEMORY)
+    # ImportError: a library that does not fit. SystemError, ValueError: what callers make of either.
+    return any(words in str(error).lower() for words in _MEMORY)
 
 
 def _type_name(error: BaseException) -> str:

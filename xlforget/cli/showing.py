@@ -10,7 +10,7 @@ from xlforget.artifact.findings import Finding
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
-    from xlforget.pipeline import Applied
+    from xlforget.output import Applied
     from xlforget.planning import Plan
 
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow", Outcome.NOT_RUN: "yellow"}

@@ -57,9 +57,10 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     files = _files(chosen, data, folder / "data")
     models = {name: folder / name for name in MEMORISED}
     _train_missing(chosen, files, models, say)
-    asked, commands = _asked(chosen, files, folder), Commands(say, quiet)
-    ran = [] if asked.key.exists() else [commands("keygen", str(asked.key))]
-    ran += by_commands(asked, commands)
+    key, commands = folder / "key.pem", Commands(say, quiet)
+    ran = [] if key.exists() else [commands("keygen", str(key))]
+    asked = _asked(chosen, files, folder, key)
+    ran += by_commands(asked, key, commands)
     if not ran[-1].code:
         models["edited"] = asked.out
     if not quick:
@@ -74,9 +75,9 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     return Bench(all(own.code == 0 for own in ran), document, markdown)
 
 
-def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path) -> Apply:
+def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -> Apply:
     return Apply(
-        request=str(files["request"]), model=str(folder / "base"), out=folder / "edited", key=folder / "key.pem",
+        request=str(files["request"]), model=str(folder / "base"), out=folder / "edited", key=key,
         languages=chosen.languages, retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,
     )  # fmt: skip
 

@@ -40,18 +40,18 @@ class Commands:
         return Ran(shown, done.returncode, time.monotonic() - began)
 
 
-def by_commands(asked: Apply, run: Commands) -> list[Ran]:
+def by_commands(asked: Apply, key: Path, run: Commands) -> list[Ran]:
     """apply, then verify without and with the evidence; nothing is verified where apply wrote no model."""
     shutil.rmtree(asked.out, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
     kept = asked.out.with_suffix(".xfset")
     apply = run(
         "apply", asked.request, "--model", asked.model, "--languages", ",".join(asked.languages),
         *_text("--retain", asked.retain), *_text("--unseen", asked.unseen),
-        "--key", str(asked.key), "--keep", str(kept), "--out", str(asked.out), "--overwrite",
+        "--key", str(key), "--keep", str(kept), "--out", str(asked.out), "--overwrite",
     )  # fmt: skip
     if apply.code:
         return [apply]
-    verify = ["verify", str(asked.out), "--key", str(asked.key.with_suffix(".pub"))]
+    verify = ["verify", str(asked.out), "--key", str(key.with_suffix(".pub"))]
     return [apply, run(*verify), run(*verify, "--evidence", str(kept))]
 
 

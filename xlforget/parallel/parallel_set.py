@@ -150,6 +150,8 @@ def _read_rows(content: bytes, name: str) -> list[Any]:
         _refuse(name, f"line {error.lineno} is not JSON")
     except UnicodeDecodeError:
         _refuse(name, "is not UTF-8 text")
+    except RecursionError:
+        _refuse(name, "is nested too deep")
 
 
 def _parse(model: type[Model], row: Any, name: str, line: int) -> Model:

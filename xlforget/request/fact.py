@@ -3,7 +3,7 @@
 Texts are left out of every repr, so that printing a value by mistake does not print what it is about.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -68,6 +68,7 @@ class Fact(_Value):
 
 
 class ErasureRequest(_Value):
-    """The facts of one ticket, in the order of the file."""
+    """The facts of one ticket, in the order of the file. ``records``: the JSON objects that they were read from, if any."""
 
     facts: tuple[Fact, ...]
+    records: tuple[dict[str, Any], ...] = Field(default=(), repr=False)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from xlforget.errors import Problem, RequestError
 from xlforget.request.clean import clean
@@ -21,7 +21,9 @@ def read_request(path: Path | str, *, require_ids: bool = True) -> ErasureReques
 
     Without ``require_ids`` a record without an id is called after its line ("#3"). Raises RequestError.
     """
-    return ErasureRequest(facts=_read(path, require_ids=require_ids, plain=False))
+    records: list[dict[str, Any]] = []
+    facts = _read(path, require_ids=require_ids, plain=False, records=records)
+    return ErasureRequest(facts=facts, records=tuple(records))
 
 
 def read_texts(path: Path | str | BinaryIO) -> tuple[Fact, ...]:
@@ -33,11 +35,14 @@ def read_texts(path: Path | str | BinaryIO) -> tuple[Fact, ...]:
     return _read(path, require_ids=False, plain=True)
 
 
-def _read(path: Path | str | BinaryIO, *, require_ids: bool, plain: bool) -> tuple[Fact, ...]:
+def _read(
+    path: Path | str | BinaryIO, *, require_ids: bool, plain: bool, records: list[dict[str, Any]] | None = None
+) -> tuple[Fact, ...]:
+    """``records``: takes the JSON objects as they stand in the file."""
     name = _name(path)
     try:
         with _opened(path) as file:
-            facts, problems = _facts(Lines(file), require_ids=require_ids, plain=plain)
+            facts, problems = _facts(Lines(file), require_ids=require_ids, plain=plain, records=records)
     except NotText as error:
         raise RequestError(name, [error.problem]) from None
     except OSError as error:
@@ -74,12 +79,16 @@ def _unreadable(error: OSError) -> Problem:
     return Problem(None, "UNREADABLE", f"cannot be read ({error.strerror})")
 
 
-def _facts(lines: Lines, *, require_ids: bool, plain: bool) -> tuple[list[Fact], list[Problem]]:
+def _facts(
+    lines: Lines, *, require_ids: bool, plain: bool, records: list[dict[str, Any]] | None
+) -> tuple[list[Fact], list[Problem]]:
     facts: list[Fact] = []
     line_of: dict[str, int] = {}
     for line, record in lines:
         if not require_ids:
             record.setdefault("id", f"#{line}")
+        if records is not None:
+            records.append(record)
         lines.problems += _repeated(record.get("id"), line, line_of)
         try:
             facts.append(to_fact(record, line, plain=plain))

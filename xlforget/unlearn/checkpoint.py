@@ -16,8 +16,9 @@ FOLDER = "checkpoint"
 def save(engine: Engine, work: Path) -> None:
     """Write the engine's state beside the former one and put it in its place with one rename."""
     fresh, place, old = (work / name for name in (f"{FOLDER}.new", FOLDER, f"{FOLDER}.old"))
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
+    if place.exists():  # else ``old`` is the only whole one: a run was killed between two renames
+        shutil.rmtree(old, ignore_errors=True)
     fresh.mkdir()
     save_file({name: p.detach().contiguous() for name, p in _parameters(engine).items()}, fresh / "weights.safetensors")
     save_file(_optimizer_tensors(engine), fresh / "optimizer.safetensors")

@@ -26,6 +26,8 @@ def _values(audit: Audit) -> dict[str, Any]:
         "headline": words.headline(audit),
         "limits": words.limits(audit),
         "failures": words.failures(audit.verdict),
+        "kept": words.kept(audit.verdict),
+        "shown_languages": words.closest(audit.verdict),
     }
 
 
@@ -39,6 +41,7 @@ def _environment(*, escape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters.update(own_name=words.own_name)
     environment.filters.update(language=words.language, figure=words.figure, percent=words.percent, day=words.day)
     environment.filters.update(yaml=words.yaml_string, score=words.SCORES.__getitem__)
     return environment

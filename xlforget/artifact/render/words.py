@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import HOLDS
-from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
+from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
 
 # Not the locale's: one audit renders to the same bytes everywhere.
 _MONTHS = (
@@ -62,6 +62,29 @@ def language(tag: str) -> str:
     except (ValueError, LookupError):
         return tag
     return tag if name.startswith("Unknown") else name
+
+
+def kept(verdict: Verdict) -> str:
+    """How much of what it should know the model still knows: the worst figure that the gate looks at."""
+    ratios = [bound.ratio for bound in verdict.bounds if bound.check == "damage" and bound.required]
+    return f"{figure(min(ratios), 3)} of before" if ratios else "reported, not gated"
+
+
+def own_name(tag: str) -> str:
+    """What a language calls itself, where it has another name for itself than English has for it."""
+    import langcodes
+
+    try:
+        name: str = langcodes.Language.get(tag).autonym()
+    except (ValueError, LookupError):
+        return ""
+    return "" if name.casefold() in (language(tag).casefold(), tag.casefold()) or name.startswith("Unknown") else name
+
+
+def closest(verdict: Verdict, most: int = 12) -> tuple[LanguageRow, ...]:
+    """The languages that the first page has room for: all, or those that come closest to their threshold, in their order."""
+    near = sorted(verdict.languages, key=lambda row: (row.verdict in HOLDS, row.ma_threshold - row.ma_after))[:most]
+    return tuple(row for row in verdict.languages if row in near)
 
 
 def figure(value: float, digits: int = 2) -> str:

@@ -1,0 +1,85 @@
+"""Runs xlforget in forked children, so that a run costs no import of torch: a process of its own all the same.
+
+Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit) and answers with the child's process id,
+then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file system;
+0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take more.
+"""
+
+import itertools
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers  # noqa: F401
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
+
+from xlforget import again, pipeline  # noqa: F401
+from xlforget.cli.app import main
+
+CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.truncate"})
+WRITES = os.O_WRONLY | os.O_RDWR
+
+
+def changes(event: str, args: tuple[Any, ...], cwd: str) -> bool:
+    """Whether an audit event of Python's is a change to the files of this job."""
+    if event not in CHANGES and not (event == "open" and isinstance(args[2], int) and args[2] & WRITES):
+        return False
+    path = os.fspath(args[0]) if isinstance(args[0], str | os.PathLike) else ""
+    return isinstance(path, str) and (not path.startswith("/") or path.startswith(cwd)) and "__pycache__" not in path
+
+
+def child(job: dict[str, Any]) -> None:
+    os.chdir(job["cwd"])
+    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    for file in (sys.stdout, sys.stderr):
+        file.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    torch.set_num_threads(1)
+    if job["limit"]:
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + job["limit"], resource.RLIM_INFINITY))
+    counter = itertools.count(1)
+    seen = [0]
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if changes(event, args, job["cwd"]):
+            seen[0] = next(counter)
+            if seen[0] == job["die_at"]:
+                os.kill(os.getpid(), job["signal"])
+
+    sys.addaudithook(hook)
+    try:
+        main(job["args"])
+    finally:
+        if not job["die_at"]:
+            os.write(log, f"\n{seen[0]} changes\n".encode())
+
+
+def serve() -> None:
+    datasets.disable_progress_bars()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        job = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            status = 4
+            try:
+                child(job)
+            except SystemExit as leave:
+                status = int(leave.code or 0)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

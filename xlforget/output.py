@@ -1,0 +1,126 @@
+"""What a run puts in place, in which order, and how a run that was cut off finds it again.
+
+First the evidence and the openings, then OUT. Each is claimed in the work folder before it gets its name.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlforget import former, model_io, reporting
+from xlforget.artifact import audit_file, certificates, commitments, evidence, keyless, keys, papers, private, sealed
+from xlforget.artifact.attestation import MODEL_SIGNATURE
+from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
+from xlforget.asked import Apply
+from xlforget.errors import UsageError
+from xlforget.former import Line
+from xlforget.measure.verdict import Verdict
+from xlforget.model_io import Opened
+from xlforget.work import Work, claims
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How a run ended: the verdict and the folder that holds the papers (and the model, where it passed)."""
+
+    verdict: Verdict
+    folder: Path
+
+
+def check(asked: Apply) -> None:
+    """What would stop the run at its end stops it before anything loads."""
+    if asked.key is None:
+        keyless.check()
+    else:
+        keys.load_private(asked.key, asked.passphrase)
+    if asked.key and asked.certificate:
+        certificates.check_pair(asked.key, asked.passphrase, asked.certificate)
+    own = claims(asked.out)
+    if not _is_own(asked.out, own, _signature(asked.out)):
+        check_target(asked.out, overwrite=asked.overwrite)
+    check_target(_failed(asked.out), overwrite=True)
+    for path in filter(None, (asked.keep, asked.openings)):
+        if not asked.overwrite and not _is_own(path, own, _digest(path)):
+            private.check_absent(path)
+    if asked.seal_to:
+        keys.load_public(asked.seal_to)
+        if not asked.keep:
+            raise UsageError("--seal-to has nothing to seal.", do="Name the evidence bundle with --keep.", code="SEAL_TO")
+
+
+def _is_own(place: Path, own: dict[str, str], found: str | None) -> bool:
+    """Whether what lies at ``place`` was put there by a run of this work folder."""
+    return found is not None and own.get(str(place.absolute())) == found
+
+
+def check_room(asked: Apply, base: Opened, work: Work) -> None:
+    """Two checkpoints (weights and two moments each) and the candidate; what lies there already needs no more room."""
+    weights = sum(p.numel() * p.element_size() for p in base.lm.model.parameters())
+    held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
+    check_target(asked.out, overwrite=True, need=need_bytes(max(0, 7 * weights - held)))
+
+
+def ended_before(asked: Apply, work: Work) -> Applied | None:
+    """The end of a run that was cut off after its folder was in place, and before its work folder was gone.
+
+    Staging folders of runs that were killed are removed.
+    """
+    for target in (asked.out, _failed(asked.out)):
+        remove_stale(target)
+        if (signature := _signature(target)) and signature == work.claimed(target):
+            return Applied(audit_file.read_any(target / audit_file.AUDIT_FILE).verdict, target)
+    return None
+
+
+def write(run: reporting.Run, candidate: Path | None, line: Line, work: Work) -> Path:
+    """OUT with model and papers, or with papers alone; ``OUT.failed`` where the gate failed."""
+    asked, passed = run.asked, run.verdict.passed
+    target = asked.out if passed else _failed(asked.out)
+    kept = _keep(run, work)
+    size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
+    with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
+        output = None
+        if passed and candidate:
+            for file in candidate.iterdir():
+                file.rename(staging / file.name)
+            output = model_io.digests(staging)
+        former.inherit(line, staging)
+        audit = reporting.compose(run, output, target.name, kept)
+        papers.write_papers(staging, audit, asked.key, asked.passphrase, asked.certificate)
+        work.claim(target, str(_signature(staging)))
+    return target
+
+
+def _keep(run: reporting.Run, work: Work) -> reporting.Kept:
+    """The evidence of a pass, sealed or not, and the openings of the commitment: where the user asked for them."""
+    asked, digest, sealed_to, commitment = run.asked, None, None, None
+    if asked.keep and run.verdict.passed:
+        bundle = evidence.pack(reporting.evidence(run))
+        digest = private.digest(bundle)
+        if asked.seal_to:
+            sealed_to = keys.fingerprint(asked.seal_to)
+            bundle = sealed.seal(bundle, asked.seal_to)
+        _put(asked.keep, bundle, work)
+    if asked.openings:
+        request = run.plan.request
+        records = [commitments.canonical_record(record) for record in request.records]
+        commitment, openings = commitments.commit([(f.id, r) for f, r in zip(request.facts, records, strict=True)])
+        _put(asked.openings, commitments.to_lines(openings), work)
+    return reporting.Kept(digest, sealed_to, commitment)
+
+
+def _put(path: Path, content: bytes, work: Work) -> None:
+    work.claim(path, private.digest(content))
+    private.write_private(path, content, overwrite=True)  # `check` said that it may be written
+
+
+def _failed(out: Path) -> Path:
+    return out.with_name(f"{out.name}.failed")
+
+
+def _signature(folder: Path) -> str | None:
+    """What tells a signed folder from every other one."""
+    return _digest(folder / MODEL_SIGNATURE)
+
+
+def _digest(file: Path) -> str | None:
+    return private.digest(file.read_bytes()) if file.is_file() else None
