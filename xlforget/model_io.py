@@ -1,5 +1,6 @@
 """Load and save with transformers, after the folder policy said yes. Safetensors only, no code from a model, no pickle."""
 
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from xlforget.artifact.history import is_history
 from xlforget.corpus.encode import Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.lm import Lm
+from xlforget.parallel.translators import own
+from xlforget.parallel.translators.engine import Engine
+from xlforget.parallel.translators.local_model import card_licence
 
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
 OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
@@ -99,6 +103,19 @@ def load_encoder(where: Path, lm: Lm) -> Encoder:
     tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
     context = getattr(lm.model.config, "max_position_embeddings", None) or getattr(lm.model.config, "n_positions", None)
     return Encoder(tokenizer, int(context or tokenizer.model_max_length))
+
+
+def as_translator(opened: Opened) -> Engine:
+    """The model itself as a translation engine: no text leaves the machine."""
+    revision = hashlib.sha256("".join(sorted(opened.files.values())).encode()).hexdigest()[:12]
+    return own.open_engine(
+        opened.lm.model,
+        opened.encoder.tokenizer,
+        context=opened.encoder.context,
+        name=opened.name,
+        revision=revision,
+        licence=card_licence(opened.folder) or "the model's own",
+    )
 
 
 def save(lm: Lm, base: Path, staging: Path) -> None:

@@ -20,6 +20,7 @@ from xlforget.model_io import Opened
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
 from xlforget.parallel.prepare import Wanted, check_wanted, prepare
+from xlforget.parallel.translators import SELF
 from xlforget.parallel.undecided import refuse_other, refuse_undecided
 from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
@@ -117,7 +118,8 @@ def plan(
     parallel = ParallelSet.load(kept) if kept and kept.is_file() else inputs.parallel
     if parallel is None:
         known = kept.with_name("translations.jsonl") if kept else None
-        parallel = prepare(inputs.request, wanted, known, say, progress)
+        own = model_io.as_translator(base) if wanted.translator == SELF else None
+        parallel = prepare(inputs.request, wanted, known, say, progress, own)
     not_taken |= {lang: "the translator does not have it" for lang in wanted.where_possible if lang not in parallel.languages}
     for lang, why in not_taken.items():
         say(f"{lang} is left out: {why}")

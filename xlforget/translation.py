@@ -8,6 +8,7 @@ from typing import Protocol
 from xlforget.errors import UsageError
 from xlforget.parallel.parallel_set import ParallelSet
 from xlforget.parallel.prepare import Wanted, check_wanted, prepare
+from xlforget.parallel.translators import SELF, Engine
 from xlforget.request.reader import read_request
 from xlforget.work import Work
 
@@ -44,7 +45,18 @@ def translate(asked: Translate, watch: Watch) -> ParallelSet:
     with Work(asked.out) as work:
         work.tie({"request": digest, "wanted": repr(asked.wanted)}, fresh=False)
         known = work.path("translations.jsonl")
-        made = prepare(request, asked.wanted, known, watch.stage, watch.progress)
+        made = prepare(request, asked.wanted, known, watch.stage, watch.progress, _own(asked.wanted, watch))
         made.save(asked.out)
         work.remove()
     return made
+
+
+def _own(wanted: Wanted, watch: Watch) -> Engine | None:
+    """The model that is to forget, where it is to translate; nothing else here loads torch."""
+    if wanted.translator != SELF:
+        return None
+    from xlforget import model_io
+
+    name = wanted.options.required("model", "--translator-model with the model that is to forget")
+    watch.stage("opening the model")
+    return model_io.as_translator(model_io.open_model(name, wanted.options.device))

@@ -134,3 +134,19 @@ def test_help_has_examples_and_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "xlforget translate request.jsonl" in done.stdout
     assert done.stdout.strip().endswith("False")
+
+
+def test_the_model_that_is_to_forget_translates_and_the_checks_say_what_it_is_worth(place: Path) -> None:
+    from xlforget.experiments.small_model import new_model, train_tokenizer
+
+    tokenizer = train_tokenizer([*TEXTS, "English French Spanish"] * 3, 400)
+    new_model(tokenizer, layers=1, width=64, context=512).save_pretrained(place / "model")
+    tokenizer.save_pretrained(place / "model")
+    command = ("translate", "request.jsonl", "--languages", "en,fr", "--translator", "self", "-o", "p.jsonl")
+    assert xlforget(*command, cwd=place).returncode == 2
+    done = xlforget(*command, "--translator-model", "model", cwd=place)
+    assert done.returncode == 0, done.stderr
+    rows = [row for key, row in rows_of(place / "p.jsonl").items() if row["lang"] == "fr"]
+    assert rows
+    assert {row["status"] for row in rows} <= {"review", "fail"}
+    assert not any(text in done.stdout + done.stderr for text in TEXTS)

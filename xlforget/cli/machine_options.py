@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 PANEL = "Translation"
 Name = Annotated[
     str,
-    typer.Option("--translator", metavar="NAME", rich_help_panel=PANEL, help="Who translates what the request lacks: apertium."),
+    typer.Option(
+        "--translator",
+        metavar="NAME",
+        rich_help_panel=PANEL,
+        help="Who translates what the request lacks: apertium, seq2seq, ct2, chat or self.",
+    ),
 ]
 Files = Annotated[
     list[str] | None,

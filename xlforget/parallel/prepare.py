@@ -10,7 +10,7 @@ from xlforget.parallel.cache import Cache
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
 from xlforget.parallel.rewording import with_other_wordings
-from xlforget.parallel.translators import ENGINES, OWN, EngineOptions, Translator, get_translator, open_engine
+from xlforget.parallel.translators import ENGINES, OWN, SELF, Engine, EngineOptions, Translator, get_translator, open_engine
 from xlforget.parallel.translators.file import File
 from xlforget.parallel.translators.machine import Machine
 from xlforget.request.fact import ErasureRequest
@@ -44,13 +44,16 @@ def prepare(
     known: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    own: Engine | None = None,
 ) -> ParallelSet:
     """The parallel set, with every row's status. ``known``: file of translations that were made already.
+
+    ``own``: the model that is to forget as an engine, where it is the translator (`SELF`).
 
     ``say`` is told each machine's name, version and licence before it begins. Raises UsageError (2), MachineError (4).
     """
     count = _Count(progress)
-    translators = _translators(request, wanted, known, count.add)
+    translators = _translators(request, wanted, own or _opened(wanted), Cache(known), count.add)
     languages = wanted.languages or auto_languages(request)
     languages = (*languages, *_reached(translators[-1], request, [t for t in wanted.where_possible if t not in languages]))
     count.total = len(request.facts) * len(languages)
@@ -75,20 +78,22 @@ def check_wanted(wanted: Wanted) -> None:
     """Raise UsageError for a translator that there is not, or that lacks what it needs."""
     if wanted.translator == FILE and not wanted.translations:
         raise UsageError("The file translator needs a file.", do="Name it with --translations FILE.", code="NO_TRANSLATIONS")
-    if wanted.translator and wanted.translator not in (FILE, *ENGINES, *OWN):
-        names = ", ".join((*OWN, FILE, *ENGINES))
+    if wanted.translator and wanted.translator not in (FILE, SELF, *ENGINES, *OWN):
+        names = ", ".join((*OWN, FILE, SELF, *ENGINES))
         raise UsageError(f"Unknown translator {wanted.translator!r}.", do=f"Use one of: {names}.", code="UNKNOWN_TRANSLATOR")
 
 
+def _opened(wanted: Wanted) -> Engine | None:
+    check_wanted(wanted)
+    return open_engine(wanted.translator, wanted.options) if wanted.translator in ENGINES else None
+
+
 def _translators(
-    request: ErasureRequest, wanted: Wanted, known: Path | None, tick: Callable[[int], None]
+    request: ErasureRequest, wanted: Wanted, engine: Engine | None, known: Cache, tick: Callable[[int], None]
 ) -> Sequence[Translator]:
     """What the request says itself comes first, then the user's files, then the machine."""
-    check_wanted(wanted)
     found: list[Translator] = [get_translator(name) for name in OWN]
-    machine = (
-        Machine(open_engine(wanted.translator, wanted.options), Cache(known), tick) if wanted.translator in ENGINES else None
-    )
+    machine = Machine(engine, known, tick) if engine else None
     if wanted.translations:
         found.append(File(wanted.translations, request, machine))
     return [*found, machine] if machine else found

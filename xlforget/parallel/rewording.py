@@ -1,4 +1,4 @@
-"""Other wordings of free-text facts: round trips through other languages, checked like translations.
+"""Other wordings of free-text facts: the machine's own, or round trips through other languages, checked like translations.
 
 They are never trained on. The gate measures them apart, to see whether a fact was forgotten or only its sentence.
 """
@@ -22,16 +22,24 @@ def with_other_wordings(parallel: ParallelSet, machine: Machine, count: int) -> 
 
 
 def _others(pairs: Sequence[Pair], lang: str, langs: Sequence[str], machine: Machine, count: int) -> list[list[Wording]]:
-    """Further wordings of each pair, no two alike; one pivot language after another, until there are enough."""
+    """Further wordings of each pair, no two alike: what the machine says otherwise itself, then one pivot after another."""
     found: list[list[Wording]] = [[] for _ in pairs]
+
+    def add(number: int, text: str) -> None:
+        wording = _checked(pairs[number].wordings[0], text, lang, langs)
+        known = {own.text.casefold() for own in (*pairs[number].wordings, *found[number])}
+        if wording and len(found[number]) < count and wording.text.casefold() not in known:
+            found[number].append(wording)
+
+    for number, texts in enumerate(machine.reworded([pair.wordings[0].text for pair in pairs], lang, count)):
+        for text in texts:
+            add(number, text)
     for pivot in machine.pivots(lang, langs):
         waiting = [k for k, own in enumerate(found) if len(own) < count]
         if waiting:
-            texts = machine.round_trip([pairs[k].wordings[0].text for k in waiting], lang, pivot)
-            for k, text in zip(waiting, texts, strict=True):
-                wording = _checked(pairs[k].wordings[0], text, lang, langs)
-                if wording and wording.text.casefold() not in {own.text.casefold() for own in (*pairs[k].wordings, *found[k])}:
-                    found[k].append(wording)
+            trips = machine.round_trip([pairs[k].wordings[0].text for k in waiting], lang, pivot)
+            for number, text in zip(waiting, trips, strict=True):
+                add(number, text)
     return found
 
 

@@ -12,9 +12,14 @@ OWN = {"given": f"{_HERE}.given:Given", "phrasebook": f"{_HERE}.phrasebook:Phras
 # Machines; each is made with the EngineOptions.
 ENGINES = {
     "apertium": f"{_HERE}.apertium:Apertium",
+    "seq2seq": f"{_HERE}.seq2seq:with_options",
+    "ct2": f"{_HERE}.ct2:with_options",
+    "chat": f"{_HERE}.chat:with_options",
 }
+# The model that is to forget, which whoever opens it hands over.
+SELF = "self"
 
-__all__ = ["ENGINES", "OWN", "Draft", "Engine", "EngineOptions", "Missing", "Translator", "get_translator", "open_engine"]
+__all__ = ["ENGINES", "OWN", "SELF", "Draft", "Engine", "EngineOptions", "Missing", "Translator", "get_translator", "open_engine"]
 
 
 def get_translator(name: str) -> Translator:

@@ -9,7 +9,7 @@ from xlforget.errors import MachineError
 from xlforget.parallel.parallel_set import TranslatorInfo
 from xlforget.parallel.translators import prompts
 from xlforget.parallel.translators.endpoint import Endpoint, Limits, check_address
-from xlforget.parallel.translators.engine import Translation
+from xlforget.parallel.translators.engine import EngineOptions, Translation
 
 KEY = "XLFORGET_TRANSLATOR_KEY"
 SEED = 0
@@ -27,6 +27,12 @@ def open_engine(url: str, model: str, *, allow_remote: bool = False, limits: Lim
     """
     address = check_address(url, allow_remote=allow_remote)
     return Chat(Endpoint(address, limits or Limits(), os.environ.get(KEY, "")), model)
+
+
+def with_options(options: EngineOptions) -> "Chat":
+    """As `open_engine`, by what the user said. Raises UsageError where an endpoint or a model was not named."""
+    url, model = options.required("endpoint", "--translator-endpoint"), options.required("model", "--translator-model")
+    return open_engine(url, model, allow_remote=options.allow_remote)
 
 
 class Chat:

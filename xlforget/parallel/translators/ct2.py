@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xlforget.errors import MachineError, UsageError
+from xlforget.parallel.translators.engine import EngineOptions
 from xlforget.parallel.translators.local_engine import BEAMS, Hypothesis, LocalEngine
 from xlforget.parallel.translators.local_model import Local, find
 from xlforget.parallel.translators.sentences import Sentences, batches
@@ -48,6 +49,11 @@ def _scaled(weights: Path) -> bool:
     """Whether the decoder's outputs are scaled, which is right for a T5 with tied embeddings alone."""
     with weights.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(SCALED) >= 0
+
+
+def with_options(options: EngineOptions) -> "Ct2":
+    """As `open_engine`, by what the user said. Raises UsageError where no model was named."""
+    return open_engine(options.required("model", "--translator-model"), accepted=options.accepted, device=options.device)
 
 
 class Ct2(LocalEngine):

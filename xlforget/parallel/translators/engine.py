@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from xlforget.errors import UsageError
 from xlforget.parallel.pair import TranslatorInfo
 
 OPEN, CLOSE = "<a>", "</a>"
@@ -19,6 +20,18 @@ class EngineOptions:
     accept_licence: str = ""
     allow_remote: bool = False
     device: str = "auto"
+
+    def required(self, name: str, option: str) -> str:
+        """The option's value. Raises UsageError where it was not given."""
+        value: str = getattr(self, name)
+        if not value:
+            raise UsageError("This translator needs to be told more.", do=f"Give {option}.", code="NO_TRANSLATOR")
+        return value
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """Licences that were accepted by name."""
+        return frozenset({self.accept_licence}) - {""}
 
 
 @dataclass(frozen=True)
@@ -59,4 +72,13 @@ class Engine(Protocol):
         engine that cannot keep markup returns what it gets; the caller counts the pairs). Raises MachineError where the
         backend fails, UsageError for a text that it must not be given; neither with text of a fact.
         """
+        ...
+
+
+@runtime_checkable
+class Rewords(Protocol):
+    """An engine that can also say a sentence otherwise in its own language."""
+
+    def reword(self, texts: Sequence[str], lang: str, count: int, *, marked: bool = False) -> list[tuple[Translation, ...]]:
+        """Up to ``count`` other ways to say each text; none where the answer is not clean. Raises MachineError."""
         ...

@@ -11,7 +11,8 @@ from xlforget.parallel.judging import judge
 from xlforget.parallel.pair import Check, Source, Status, TranslatorInfo
 from xlforget.parallel.spans import ALONE, MARKED, VERBATIM, Placed
 from xlforget.parallel.translators.base import Draft, Missing, source_of
-from xlforget.parallel.translators.engine import CLOSE, OPEN, Engine, Translation
+from xlforget.parallel.translators.engine import CLOSE, OPEN, Engine, Rewords, Translation
+from xlforget.parallel.translators.refused import leaving_out
 from xlforget.request.clean import clean
 from xlforget.request.fact import Fact
 
@@ -106,6 +107,12 @@ class Machine:
         back = self._ask([text or None for text in away], pivot, lang)
         return [clean(one.text).strip() if one and one.ended and not one.unknown else "" for one in back]
 
+    def reworded(self, texts: Sequence[str], lang: str, count: int) -> list[list[str]]:
+        """Other ways to say each text in its own language; none from an engine that only translates."""
+        if not isinstance(self.engine, Rewords):
+            return [[] for _ in texts]
+        return [[clean(one.text).strip() for one in own if one.ended] for own in self.engine.reword(texts, lang, count)]
+
     def _heard(self, sources: Sequence[Source], from_lang: str, lang: str) -> list[Heard]:
         full = self._ask([source.text for source in sources], from_lang, lang)
         marked = self._ask([spans.marked(source, OPEN, CLOSE) for source in sources], from_lang, lang, marked=True)
@@ -127,7 +134,7 @@ class Machine:
         keys = {text: cache.key(info, text, source, target, marked=marked) for text in texts if text is not None}
         new = [text for text, key in keys.items() if self._known.get(key) is None]
         if new:
-            said = self.engine.translate(new, source, target, marked=marked)
+            said = leaving_out(self.engine, new, source, target, marked=marked)
             self._known.put((keys[text], one) for text, one in zip(new, said, strict=True))
         return [None if text is None else self._known.get(keys[text]) for text in texts]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from xlforget.artifact import policy
 from xlforget.errors import MachineError, UsageError
+from xlforget.parallel.translators.engine import EngineOptions
 from xlforget.parallel.translators.local_engine import BEAMS, Hypothesis, LocalEngine
 from xlforget.parallel.translators.local_model import Local, find
 from xlforget.parallel.translators.sentences import Batch, Sentences, batches
@@ -23,6 +24,11 @@ def open_engine(model: str, *, accepted: frozenset[str] = frozenset(), device: s
     local = find(model)
     policy.check_folder(local.folder, own_output=False)
     return Seq2seq(local, Sentences(local.folder), accepted, device)
+
+
+def with_options(options: EngineOptions) -> "Seq2seq":
+    """As `open_engine`, by what the user said. Raises UsageError where no model was named."""
+    return open_engine(options.required("model", "--translator-model"), accepted=options.accepted, device=options.device)
 
 
 class Seq2seq(LocalEngine):
