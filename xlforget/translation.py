@@ -40,12 +40,12 @@ def translate(asked: Translate, watch: Watch) -> ParallelSet:
     if asked.out.exists() and not asked.overwrite:
         raise UsageError(f"{asked.out.name} already exists.", do="Choose another name, or add --overwrite.", code="SET_EXISTS")
     check_wanted(asked.wanted)
-    request = read_request(asked.request)
+    request, own = read_request(asked.request), _own(asked.wanted, watch)
     digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
     with Work(asked.out) as work:
         work.tie({"request": digest, "wanted": repr(asked.wanted)}, fresh=False)
         known = work.path("translations.jsonl")
-        made = prepare(request, asked.wanted, known, watch.stage, watch.progress, _own(asked.wanted, watch))
+        made = prepare(request, asked.wanted, known, watch.stage, watch.progress, own)
         made.save(asked.out)
         work.remove()
     return made

@@ -166,7 +166,16 @@ def test_users_text_is_kept_as_kappa_has_it_and_made_text_is_imitated_only(new_l
         for row, one in kept.items():
             assert one.kappa == pytest.approx(kappa if row < given else 1.0, nan_ok=True)
             assert list(one.at) == list(range(1, len(engine.retain[row].ids)))
-        assert sum(one.weight * len(one.at) for one in kept.values()) == pytest.approx(SHORT.retain_weight)
+        assert sum(one.weight * len(one.at) for one in kept.values()) == pytest.approx(SHORT.retain_weight[1])
+
+
+@pytest.mark.parametrize(("near", "wanted"), [(0.01, 16.0), (100.0, 32.0)])
+def test_a_round_weighs_retain_text_anew_by_how_far_forgetting_has_come(
+    new_lm: NewLm, task: Task, near: float, wanted: float
+) -> None:
+    engine = Engine(new_lm(0), task, replace(SHORT, near=near, due=0.0))
+    engine._round()
+    assert engine.progress.weight == wanted
 
 
 def test_a_pairs_answer_is_led_and_what_stands_before_it_is_kept(new_lm: NewLm, task: Task) -> None:

@@ -26,6 +26,8 @@ def save(engine: Engine, work: Path) -> None:
         "step": engine.progress.step,
         "cycle": engine.progress.cycle,
         "steps": engine.progress.steps,
+        "start": engine.progress.start,
+        "weight": engine.progress.weight,
         "visits": engine.progress.visits,
         "live": engine.progress.live,
         "streams": {name: stream.state() for name, stream in engine.streams.items()},
@@ -50,6 +52,7 @@ def restore(engine: Engine, work: Path) -> bool:
     _restore_optimizer(engine, load_file(place / "optimizer.safetensors"))
     engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
     engine.progress.steps = state["steps"]
+    engine.progress.start, engine.progress.weight = state["start"], state["weight"]
     engine.progress.visits, engine.progress.live = state["visits"], state["live"]
     for name, stream in engine.streams.items():
         stream.restore(state["streams"][name])

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
-from xlforget.unlearn import step
+from xlforget.unlearn import balance, step
 from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import answer_scores
+from xlforget.unlearn.levels import Scores, answer_scores
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
 from xlforget.unlearn.teacher import Teacher
@@ -66,6 +66,8 @@ class Progress:
     step: int = 0
     cycle: int = 0
     steps: int = 0
+    start: float | None = None
+    weight: float = 0.0
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -81,7 +83,7 @@ class Engine:
         self.teacher = Teacher.run(lm, self.texts)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))
-        self.progress = Progress(visits=[0] * len(self.pairs), live=list(everything))
+        self.progress = Progress(weight=method.retain_weight[1], visits=[0] * len(self.pairs), live=list(everything))
         self.streams = {
             "pairs": Shuffled(task.seed, everything),
             "given": Shuffled(task.seed + 1, range(len(task.given))),
@@ -106,9 +108,12 @@ class Engine:
                 return
 
     def _round(self) -> Round:
+        if self.progress.start is None:
+            self.progress.start = float(self._distances(answer_scores(self.lm, self.pairs)).mean())
         losses = [self._step() for _ in range(self.method.steps_per_round)]
         scores = answer_scores(self.lm, self.pairs)
-        distance = np.abs(self._means([own.logp for own in scores]) - self._means(self.task.levels))
+        distance = self._distances(scores)
+        self._balance(float(distance.mean()))
         self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
         self.streams["pairs"].narrow(self.progress.live or range(len(self.pairs)))
         ma: dict[str, list[float]] = {}
@@ -125,6 +130,17 @@ class Engine:
             forget_loss=float(forget),
             retain_loss=float(retain),
         )
+
+    def _distances(self, scores: Sequence[Scores]) -> NDArray[np.float64]:
+        """How far each pair's mean log-probability is from the mean of its levels, in nats."""
+        return np.abs(self._means([own.logp for own in scores]) - self._means(self.task.levels))
+
+    def _balance(self, distance: float) -> None:
+        done = self.progress.step // self.method.steps_per_round
+        due = self.method.due * self.rounds if self.progress.cycle == 0 else 0.0
+        near = self.method.near * 0.5**self.progress.cycle
+        wanted = balance.goal(self.progress.start or 0.0, near, done, due)
+        self.progress.weight = balance.reweighed(self.progress.weight, distance, wanted, self.method.retain_weight)
 
     @staticmethod
     def _means(tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -194,7 +210,7 @@ class Engine:
         tokens = sum(self._lengths[i] - 1 for i in (*given, *made))
         kappa = TEACHERS_OWN if self.method.kappa is None else self.method.kappa
         return [
-            Asked("retain", i, range(1, self._lengths[i]), self.method.retain_weight / tokens, own)
+            Asked("retain", i, range(1, self._lengths[i]), self.progress.weight / tokens, own)
             for own, rows in ((kappa, given), (IMITATE, made))
             for i in rows
         ]
