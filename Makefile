@@ -12,8 +12,9 @@ TORCH := torch==2.13.0
 demo: $(STAMP)
 	$(BIN)/xlforget demo
 
+# Two processes of one thread each: most of the time goes into commands that tests start, one at a time.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -28,6 +28,7 @@ def save(engine: Engine, work: Path) -> None:
         "steps": engine.progress.steps,
         "start": engine.progress.start,
         "weight": engine.progress.weight,
+        "aims": engine.aims.state(),
         "visits": engine.progress.visits,
         "live": engine.progress.live,
         "streams": {name: stream.state() for name, stream in engine.streams.items()},
@@ -54,6 +55,7 @@ def restore(engine: Engine, work: Path) -> bool:
     engine.progress.steps = state["steps"]
     engine.progress.start, engine.progress.weight = state["start"], state["weight"]
     engine.progress.visits, engine.progress.live = state["visits"], state["live"]
+    engine.aims.restore(state["aims"])
     for name, stream in engine.streams.items():
         stream.restore(state["streams"][name])
     return True

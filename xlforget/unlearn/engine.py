@@ -13,8 +13,9 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
+from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import Scores, answer_scores
+from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
 from xlforget.unlearn.teacher import Teacher
@@ -28,13 +29,15 @@ CYCLES = 4
 class Task:
     """What to unlearn and what to keep, in tokens.
 
-    ``levels``: tau per answer token of each pair. ``rivals``: other answers in the place of a pair's, each with its own
-    levels, by index of the pair: led to the same level, so that the true answer is one among equals there. ``given``:
-    retain rows of the user; ``made``: sampled, neutral and neighbour text.
+    ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
+    ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
+    so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
+    neighbour text.
     """
 
     pairs: Sequence[Probe]
     levels: Sequence[NDArray[np.float32]]
+    unseen: Sequence[Probe]
     rivals: Sequence[Encoded]
     rival_levels: Sequence[NDArray[np.float32]]
     rivals_of: Mapping[int, Sequence[int]]
@@ -81,9 +84,10 @@ class Engine:
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = [*self.retain, *self.pairs, *task.rivals]
         self.teacher = Teacher.run(lm, self.texts)
+        self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))
-        self.progress = Progress(weight=method.retain_weight[1], visits=[0] * len(self.pairs), live=list(everything))
+        self.progress = Progress(weight=method.retain_weight[0], visits=[0] * len(self.pairs), live=list(everything))
         self.streams = {
             "pairs": Shuffled(task.seed, everything),
             "given": Shuffled(task.seed + 1, range(len(task.given))),
@@ -106,13 +110,15 @@ class Engine:
             self.progress.step = 0
             if done(self.lm):
                 return
+            self.aims.follow(self.lm)
 
     def _round(self) -> Round:
         if self.progress.start is None:
-            self.progress.start = float(self._distances(answer_scores(self.lm, self.pairs)).mean())
+            self.progress.start = float(self.aims.distances(answer_scores(self.lm, self.pairs)).mean())
         losses = [self._step() for _ in range(self.method.steps_per_round)]
         scores = answer_scores(self.lm, self.pairs)
-        distance = self._distances(scores)
+        distance = self.aims.distances(scores)
+        self.aims.look(scores)
         self._balance(float(distance.mean()))
         self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
         self.streams["pairs"].narrow(self.progress.live or range(len(self.pairs)))
@@ -131,20 +137,12 @@ class Engine:
             retain_loss=float(retain),
         )
 
-    def _distances(self, scores: Sequence[Scores]) -> NDArray[np.float64]:
-        """How far each pair's mean log-probability is from the mean of its levels, in nats."""
-        return np.abs(self._means([own.logp for own in scores]) - self._means(self.task.levels))
-
     def _balance(self, distance: float) -> None:
         done = self.progress.step // self.method.steps_per_round
         due = self.method.due * self.rounds if self.progress.cycle == 0 else 0.0
-        near = self.method.near * 0.5**self.progress.cycle
+        near = self.method.near * self.aims.spread * 0.5**self.progress.cycle
         wanted = balance.goal(self.progress.start or 0.0, near, done, due)
         self.progress.weight = balance.reweighed(self.progress.weight, distance, wanted, self.method.retain_weight)
-
-    @staticmethod
-    def _means(tokens: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        return np.array([part.mean() for part in tokens], np.float64)
 
     def _step(self) -> tuple[float, float]:
         for group in self.optimizer.param_groups:
@@ -180,7 +178,7 @@ class Engine:
         if self.method.forget == "ascent":
             asked = [Asked("forget", rows[i], texts[i].answer, -1 / answers, LEARN) for i in chosen]
         else:
-            asked = [Asked("forget", rows[i], texts[i].answer, 1 / answers, levels=self.task.levels[i]) for i in chosen]
+            asked = [Asked("forget", rows[i], texts[i].answer, 1 / answers, levels=self.aims.of(i)) for i in chosen]
             asked += self._rivals([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
         if self.method.context_weight and before:
             weight = self.method.context_weight / before

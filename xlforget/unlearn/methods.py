@@ -15,24 +15,24 @@ class Method:
     ``kappa`` None: the teacher's probability of the right next token; a number: that constant.
 
     ``retain_weight``: the least and the most that retain text weighs beside the answers. It is as large as forgetting allows:
-    the answers are to be ``near`` (nats) their levels after the share ``due`` of a first cycle's rounds, and nearer by half
-    after each cycle (`balance`).
+    after the share ``due`` of a first cycle's rounds the answers are to be no further from their levels than ``near`` times
+    these levels' spread, and half of that after each cycle (`balance`).
     """
 
     name: str
     forget: Literal["toward", "ascent"] = "toward"
     alternate: bool = False
     kappa: float | None = None
-    lr: float = 1e-3
+    lr: float = 1.5e-3
     warmup: int = 10
     rounds: int = 16
     steps_per_round: int = 10
     live_pairs: int = 64
-    retain_tokens: int = 4000
-    made_share: float = 0.75
+    retain_tokens: int = 2000
+    made_share: float = 0.5
     retain_weight: tuple[float, float] = (2.0, 32.0)
     due: float = 0.5
-    near: float = 0.8
+    near: float = 0.25
     context_weight: float = 1.0
     rest: float = 0.3
     mend: float = 0.5

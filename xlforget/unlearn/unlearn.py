@@ -38,6 +38,7 @@ def unlearn(
     task = Task(
         pairs,
         drawn.own,
+        [probe for probe in corpus.controls["stop"] if probe.serves("train")],
         [rival for pair in pairs for rival in pair.rivals],
         [level for own in drawn.rivals for level in own],
         _places([len(pair.rivals) for pair in pairs]),
