@@ -4,7 +4,7 @@ import pytest
 
 from xlforget.unlearn.balance import goal, reweighed
 
-BOUNDS = (2.0, 32.0)
+LEAST, MOST = 2.0, 32.0
 
 
 def test_the_goal_falls_in_a_straight_line_and_stays_near() -> None:
@@ -13,8 +13,8 @@ def test_the_goal_falls_in_a_straight_line_and_stays_near() -> None:
 
 
 def test_forgetting_that_lags_halves_the_weight_and_forgetting_that_leads_raises_it_within_bounds() -> None:
-    assert reweighed(16.0, distance=5.1, wanted=5.0, bounds=BOUNDS) == 8.0
-    assert reweighed(16.0, distance=5.0, wanted=5.0, bounds=BOUNDS) == 24.0
-    assert reweighed(3.0, distance=9.0, wanted=5.0, bounds=BOUNDS) == 2.0
-    assert reweighed(30.0, distance=1.0, wanted=5.0, bounds=BOUNDS) == 32.0
-    assert reweighed(1.0, distance=9.0, wanted=5.0, bounds=(1.0, 1.0)) == 1.0
+    assert reweighed(16.0, distance=5.1, wanted=5.0, least=LEAST, most=MOST) == 8.0
+    assert reweighed(16.0, distance=5.0, wanted=5.0, least=LEAST, most=MOST) == 24.0
+    assert reweighed(3.0, distance=9.0, wanted=5.0, least=LEAST, most=MOST) == 2.0
+    assert reweighed(30.0, distance=1.0, wanted=5.0, least=LEAST, most=MOST) == 32.0
+    assert reweighed(1.0, distance=9.0, wanted=5.0, least=1.0, most=1.0) == 1.0

@@ -13,7 +13,6 @@ def goal(start: float, near: float, done: int, due: float) -> float:
     return max(near, start * (1 - done / due)) if due > 0 else near
 
 
-def reweighed(weight: float, distance: float, wanted: float, bounds: tuple[float, float]) -> float:
+def reweighed(weight: float, distance: float, wanted: float, least: float, most: float) -> float:
     """The next round's weight: half where the distance is above what is wanted, half as much again where it is not."""
-    least, most = bounds
     return min(most, max(least, weight * (DOWN if distance > wanted else UP)))

@@ -87,7 +87,7 @@ class Engine:
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))
-        self.progress = Progress(weight=method.retain_weight[0], visits=[0] * len(self.pairs), live=list(everything))
+        self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
         self.streams = {
             "pairs": Shuffled(task.seed, everything),
             "given": Shuffled(task.seed + 1, range(len(task.given))),
@@ -142,7 +142,9 @@ class Engine:
         due = self.method.due * self.rounds if self.progress.cycle == 0 else 0.0
         near = self.method.near * self.aims.spread * 0.5**self.progress.cycle
         wanted = balance.goal(self.progress.start or 0.0, near, done, due)
-        self.progress.weight = balance.reweighed(self.progress.weight, distance, wanted, self.method.retain_weight)
+        self.progress.weight = balance.reweighed(
+            self.progress.weight, distance, wanted, self.method.retain_least, self.method.retain_most
+        )
 
     def _step(self) -> tuple[float, float]:
         for group in self.optimizer.param_groups:

@@ -14,7 +14,7 @@ class Method:
     mean token NLL (arXiv 2406.12354). ``alternate``: a forget step, then a retain step, instead of one joint step.
     ``kappa`` None: the teacher's probability of the right next token; a number: that constant.
 
-    ``retain_weight``: the least and the most that retain text weighs beside the answers. It is as large as forgetting allows:
+    ``retain_least``, ``retain_most``: what retain text weighs beside the answers. It is as large as forgetting allows:
     after the share ``due`` of a first cycle's rounds the answers are to be no further from their levels than ``near`` times
     these levels' spread, and half of that after each cycle (`balance`).
     """
@@ -30,7 +30,8 @@ class Method:
     live_pairs: int = 64
     retain_tokens: int = 2000
     made_share: float = 0.5
-    retain_weight: tuple[float, float] = (2.0, 32.0)
+    retain_least: float = 2.0
+    retain_most: float = 32.0
     due: float = 0.5
     near: float = 0.25
     context_weight: float = 1.0
@@ -55,7 +56,8 @@ METHODS = {
         context_weight=0.0,
         retain_tokens=2000,
         made_share=0.0,
-        retain_weight=(1.0, 1.0),
+        retain_least=1.0,
+        retain_most=1.0,
     ),
 }
 
