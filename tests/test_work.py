@@ -132,3 +132,20 @@ def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(MachineError) as caught:
         Work(Path("/proc/no/out"))
     assert caught.value.code == "NOT_WRITABLE"
+
+
+def refused(out: Path, error: Exception) -> None:
+    with opened(out) as work:
+        work.put("parallel.jsonl", b"personal data")
+        raise error
+
+
+def test_what_was_refused_leaves_nothing_and_what_died_or_belongs_to_another_run_stays(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        refused(tmp_path / "out", UsageError("a translation is missing"))
+    assert names(tmp_path) == set()
+    with pytest.raises(MachineError):
+        refused(tmp_path / "out", MachineError("no memory"))
+    with pytest.raises(UsageError), opened(tmp_path / "out", ASKED | {"seed": 2}):
+        raise AssertionError("not reached")
+    assert (tmp_path / ".out.work/parallel.jsonl").exists()

@@ -110,13 +110,15 @@ class Work:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         tempfile.tempdir = None
         for name, value in self._elsewhere.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        if not self._digest and _read_note(self.folder) is None:
+        # What was refused (exit 2) is asked again in other words: there is nothing to go on with, and personal data to leave.
+        refused = bool(self._digest) and kind is not None and issubclass(kind, UsageError)
+        if refused or (not self._digest and _read_note(self.folder) is None):
             self.remove()
         os.close(self._lock)
 
