@@ -149,3 +149,11 @@ def test_what_was_refused_leaves_nothing_and_what_died_or_belongs_to_another_run
     with pytest.raises(UsageError), opened(tmp_path / "out", ASKED | {"seed": 2}):
         raise AssertionError("not reached")
     assert (tmp_path / ".out.work/parallel.jsonl").exists()
+
+
+def test_what_was_trained_stays_when_the_same_run_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path / "out") as work:
+        work.put("made.json", b"hours of work")
+    with pytest.raises(UsageError):
+        refused(tmp_path / "out", UsageError("a row is undecided"))
+    assert (tmp_path / ".out.work/made.json").exists()

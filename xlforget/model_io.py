@@ -78,12 +78,14 @@ def _load(where: Path, device: str) -> Any:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = _device(device)
     dtype = torch.float32 if chosen == "cpu" else "auto"
     try:
         model = AutoModelForCausalLM.from_pretrained(
             where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
         )
+        if model.dtype == torch.float16:
+            model.float()  # its range is too small for an optimizer's state
         model.to(chosen)  # type: ignore[arg-type]
         return model.eval()
     except torch.cuda.OutOfMemoryError:
@@ -94,6 +96,16 @@ def _load(where: Path, device: str) -> Any:
             do="Check that transformers loads it with AutoModelForCausalLM.",
             code="NO_MODEL",
         ) from None
+
+
+def _device(asked: str) -> str:
+    """The device asked for, or the best there is. Raises UsageError DEVICE for one that is not there."""
+    chosen = asked if asked != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=chosen)
+    except (AssertionError, RuntimeError, NotImplementedError):
+        raise UsageError(f"There is no device {chosen!r} here.", do="Use --device cpu or auto.", code="DEVICE") from None
+    return chosen
 
 
 def load_encoder(where: Path, lm: Lm) -> Encoder:

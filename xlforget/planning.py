@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from xlforget import model_io
+from xlforget import __version__, model_io
 from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply
 from xlforget.corpus import corpus as corpora
@@ -19,7 +19,7 @@ from xlforget.measure.spoken import hear
 from xlforget.model_io import Opened
 from xlforget.parallel.languages import auto_languages
 from xlforget.parallel.parallel_set import ParallelSet
-from xlforget.parallel.prepare import Wanted, check_wanted, prepare
+from xlforget.parallel.prepare import Wanted, check_files, check_wanted, prepare
 from xlforget.parallel.translators import SELF
 from xlforget.parallel.undecided import refuse_other, refuse_undecided
 from xlforget.request import phrasebook
@@ -54,6 +54,7 @@ class Plan:
 def read_inputs(asked: Apply) -> Inputs:
     """Raises RequestError with every problem of the first file that has any, UsageError for a set that may not be used."""
     check_wanted(asked.wanted)
+    check_files(asked.translations)
     retain, unseen = (load_texts(source) if source else () for source in (asked.retain, asked.unseen))
     request = read_request(asked.request)
     return Inputs(request, retain, unseen, _given_set(asked, request))
@@ -94,6 +95,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
         "method": repr(asked.method),
         "samples": asked.samples,
         "seed": asked.seed,
+        "version": __version__,
         "machine": [base.lm.device.type, torch.get_num_threads()],
     }
 

@@ -29,6 +29,7 @@ class Translate:
     out: Path
     wanted: Wanted
     overwrite: bool = False
+    fresh: bool = False
 
 
 def translate(asked: Translate, watch: Watch) -> ParallelSet:
@@ -43,7 +44,7 @@ def translate(asked: Translate, watch: Watch) -> ParallelSet:
     request, own = read_request(asked.request), _own(asked.wanted, watch)
     digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
     with Work(asked.out) as work:
-        work.tie({"request": digest, "wanted": repr(asked.wanted)}, fresh=False)
+        work.tie({"request": digest, "wanted": repr(asked.wanted)}, fresh=asked.fresh)
         known = work.path("translations.jsonl")
         made = prepare(request, asked.wanted, known, watch.stage, watch.progress, own)
         made.save(asked.out)

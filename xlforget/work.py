@@ -17,6 +17,7 @@ from xlforget.errors import MachineError, UsageError
 
 NOTE = "asked.json"
 TEMPORARY = "tmp"
+PLANNED = {NOTE, TEMPORARY, "parallel.jsonl", "translations.jsonl"}
 CACHES = ("TMPDIR", "HF_DATASETS_CACHE")
 
 
@@ -116,8 +117,9 @@ class Work:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        # What was refused (exit 2) is asked again in other words: there is nothing to go on with, and personal data to leave.
-        refused = bool(self._digest) and kind is not None and issubclass(kind, UsageError)
+        # What was refused (exit 2) before anything was made is asked again in other words: there is nothing to go on with.
+        made = {entry.name for entry in self.folder.iterdir()} - PLANNED if self.folder.exists() else set()
+        refused = bool(self._digest) and kind is not None and issubclass(kind, UsageError) and not made
         if refused or (not self._digest and _read_note(self.folder) is None):
             self.remove()
         os.close(self._lock)

@@ -4,10 +4,12 @@ import pytest
 
 from xlforget.errors import UsageError
 from xlforget.parallel import review
+from xlforget.parallel.build import build_parallel_set
 from xlforget.parallel.pair import Pair, Source, TranslatorInfo, Wording
 from xlforget.parallel.parallel_set import ParallelSet
+from xlforget.parallel.translators import get_translator
 from xlforget.parallel.undecided import MissingTranslation, refuse_other, refuse_undecided
-from xlforget.request.fact import ErasureRequest, Fact, Statement
+from xlforget.request.fact import ErasureRequest, Fact, Statement, Structured
 
 SOURCE = Source(text="Zorvana lives in London.", span=(17, 23), lang="en")
 
@@ -73,13 +75,28 @@ def test_a_fact_is_never_left_out_in_every_language() -> None:
 
 
 def test_a_set_of_another_request_is_refused_without_its_text() -> None:
-    made = parallel(row("en", "ok", "Zorvana lives in London."), row("es", "ok"))
+    own = row("en", "ok", "Zorvana lives in London.", source=None)
+    made = parallel(own, row("es", "ok"))
     refuse_other(request(), made)
     for other in (request("Tamsin was born in Quarn."), ErasureRequest(facts=())):
         with pytest.raises(UsageError) as refused:
             refuse_other(other, made)
         assert (refused.value.code, refused.value.exit_code) == ("OTHER_REQUEST", 2)
         assert "Tamsin" not in f"{refused.value.what}{refused.value.do}"
-    refuse_other(
-        request("Zorvana dwells: in London."), made.exchanged(review.edit(made.pairs[0], "In London lives she.", "London"))
-    )
+    refuse_other(request(), made.exchanged(review.edit(made.pairs[0], "In London lives she.", "London")))
+
+
+def test_a_set_made_from_another_persons_record_or_another_source_text_is_refused() -> None:
+    def structured(name: str) -> ErasureRequest:
+        told = Structured(subject={"*": name}, relation="occupation", object={"en": "miller"}, gender="f")
+        return ErasureRequest(facts=(Fact(id="1", line=1, form=4, statements={}, structured=told),))
+
+    made = build_parallel_set(structured("Zorvana Quillfeather"), ("en",), [get_translator("phrasebook")])
+    refuse_other(structured("Zorvana Quillfeather"), made)
+    with pytest.raises(UsageError, match="1 fact differ"):
+        refuse_other(structured("Tamsin Oxgrove"), made)
+
+    source = Source(text="Zorvana lives in London.", span=(17, 23), lang="en")
+    only = parallel(row("es", "ok").model_copy(update={"source": source}))
+    with pytest.raises(UsageError, match="1 fact differ"):
+        refuse_other(request("Tamsin lives in London."), only)

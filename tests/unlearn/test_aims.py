@@ -50,6 +50,8 @@ def test_no_more_tokens_may_be_first_than_of_unseen_text(new_lm: NewLm, probes: 
 def test_a_distance_is_measured_against_the_spread_of_levels_within_a_language(new_lm: NewLm, probes: list[Probe]) -> None:
     levels = [np.full(2, level, np.float32) for level in (-9.0, -3.0, -5.0, -3.0)]
     assert Aims(probes[:4], levels, probes[4:], new_lm(0)).spread == pytest.approx(1.0)
+    assert Aims(probes[:4], [own * 2 for own in levels], probes[4:], new_lm(0)).spread == pytest.approx(2.0)
+    assert Aims(probes[:1], levels[:1], probes[4:], new_lm(0)).spread == 1.0  # nothing to compare with is not no distance
 
 
 def test_levels_follow_unseen_text_of_their_language(new_lm: NewLm, probes: list[Probe]) -> None:

@@ -24,3 +24,9 @@ def test_kappa_is_adaptive_or_a_share() -> None:
     for wrong in ("", "much", "-0.1", "1.5", "nan"):
         with pytest.raises(UsageError):
             parse_kappa(wrong)
+
+
+def test_made_text_alone_is_read_in_the_place_of_the_users() -> None:
+    one = method("adaptive", rounds=2)
+    assert one.made_tokens(given=False) == 2 * one.steps_per_round * one.retain_tokens
+    assert one.made_tokens(given=True) == one.made_share * one.made_tokens(given=False)

@@ -58,7 +58,7 @@ def explain(error: BaseException) -> XlforgetError:
     if _is_out_of_memory(error):
         return MachineError(
             "Out of memory.",
-            do="Close other programs, use a machine with more memory, or run the same command again with --lora.",
+            do="Close other programs, or run the same command again on a machine with more memory.",
             code="OUT_OF_MEMORY",
         )
     if _is_full_disk(error):

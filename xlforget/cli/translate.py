@@ -38,6 +38,7 @@ def translate(
         typer.Option("--review", metavar="FILE", help="Decide on rows of this set, in the terminal."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard what an interrupted run has translated.")] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the counts as JSON; - is stdout.")] = None,
 ) -> None:
     """Write each fact in every language, checked, with what a person must look at marked; or look at it (--review)."""
@@ -65,7 +66,7 @@ def translate(
     )
     console = tables(json)
     with Watching(err) as watch:
-        made = translation.translate(translation.Translate(request, output, wanted, overwrite), watch)
+        made = translation.translate(translation.Translate(request, output, wanted, overwrite, fresh), watch)
     reviewing.show_counts(console, made)
     if json:
         write_json(json, reviewing.counts(made))

@@ -1,7 +1,7 @@
 """Controls: unseen statements of the facts' own form, which say how a model scores on what it never saw.
 
-They share no prompt with a fact or a retain row, and are split by hash into *aim* (levels to train towards), *stop* (when to
-stop training) and *gate* (the verdict), so that what is judged was never tuned on.
+They share no prompt with a fact or a retain row, and are split by hash into *aim* (levels to train towards), *stop* (how far
+unseen text has drifted, and when to stop training) and *gate* (the verdict), so that what is judged was never tuned on.
 """
 
 import hashlib

@@ -47,7 +47,7 @@ def by_commands(asked: Apply, key: Path, run: Commands) -> list[Ran]:
     apply = run(
         "apply", asked.request, "--model", asked.model, "--languages", ",".join(asked.languages),
         *_text("--retain", asked.retain), *_text("--unseen", asked.unseen),
-        "--key", str(key), "--keep", str(kept), "--out", str(asked.out), "--overwrite",
+        "--key", str(key), "--keep", str(kept), "--out", str(asked.out), "--overwrite", "--fresh",
     )  # fmt: skip
     if apply.code:
         return [apply]

@@ -1,4 +1,4 @@
-"""When training may stop, judged on controls that neither the levels nor the verdict are taken from."""
+"""When training may stop, judged on controls that the verdict is not taken from and that no level was drawn from."""
 
 from collections.abc import Callable
 from dataclasses import replace

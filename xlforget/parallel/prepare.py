@@ -83,6 +83,13 @@ def check_wanted(wanted: Wanted) -> None:
         raise UsageError(f"Unknown translator {wanted.translator!r}.", do=f"Use one of: {names}.", code="UNKNOWN_TRANSLATOR")
 
 
+def check_files(translations: Sequence[str]) -> None:
+    """Raise UsageError for a file of translations that is not there, before anything else is done."""
+    for name in translations:
+        if not Path(name).is_file():
+            raise UsageError(f"{Path(name).name} cannot be read.", do="Check --translations.", code="NO_TRANSLATIONS")
+
+
 def _opened(wanted: Wanted) -> Engine | None:
     check_wanted(wanted)
     return open_engine(wanted.translator, wanted.options) if wanted.translator in ENGINES else None

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from xlforget.errors import Problem, UsageError
 from xlforget.parallel.pair import Pair
 from xlforget.parallel.parallel_set import ParallelSet
-from xlforget.request.fact import ErasureRequest
+from xlforget.parallel.translators import Draft, get_translator
+from xlforget.parallel.translators.base import source_of
+from xlforget.request.fact import ErasureRequest, Fact
 
 CODE = "MISSING_TRANSLATION"
 
@@ -46,16 +48,28 @@ def refuse_other(request: ErasureRequest, parallel: ParallelSet) -> None:
     """
     facts = {fact.id: fact for fact in request.facts}
     differ = facts.keys() ^ {pair.fact for pair in parallel.pairs}
-    for pair in parallel.pairs:
-        given = facts[pair.fact].statements.get(pair.lang) if pair.fact in facts else None
-        if given and pair.wordings and pair.decision != "edited" and pair.wordings[0].text != given.text:
-            differ.add(pair.fact)
+    differ |= {pair.fact for pair in parallel.pairs if pair.fact in facts and _says_other(facts[pair.fact], pair)}
     if differ:
         raise UsageError(
             f"The parallel set is not this request's: {len(differ)} fact{'s' if len(differ) != 1 else ''} differ.",
             do="Write it again from the request: xlforget translate REQUEST --languages .. -o FILE.",
             code="OTHER_REQUEST",
         )
+
+
+def _says_other(fact: Fact, pair: Pair) -> bool:
+    """Whether a row was made from another record than this one."""
+    if pair.source is not None and pair.source != source_of(fact):
+        return True
+    if not pair.wordings or pair.decision == "edited":
+        return False
+    given = fact.statements.get(pair.lang)
+    if given is not None:
+        return pair.wordings[0].text != given.text
+    if fact.structured is None:
+        return False
+    (draft,) = get_translator("phrasebook").word([fact], pair.lang, ())
+    return not isinstance(draft, Draft) or [w.text for w in draft.wordings] != [w.text for w in pair.wordings]
 
 
 def _problems(request: ErasureRequest, parallel: ParallelSet, leave_out: Collection[str], skip: bool) -> Iterator[Problem]:

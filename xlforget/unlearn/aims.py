@@ -41,12 +41,12 @@ class Aims:
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the pairs' levels within a language, nats: what a distance is to be measured against."""
+        """Standard deviation of the pairs' levels within a language, nats: distances are measured by it. 1 for a single pair."""
         means = {
             lang: [float(o.mean()) for o, own in zip(self._levels, self._langs, strict=True) if own == lang]
             for lang in self._langs
         }
-        return float(np.mean([np.std(own) for own in means.values()]))
+        return float(np.mean([np.std(own) for own in means.values()])) or 1.0
 
     def look(self, scores: Sequence[Scores]) -> None:
         """After a round: what is where it is led, and first though it should not be, is led further down."""

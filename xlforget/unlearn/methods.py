@@ -40,10 +40,9 @@ class Method:
     clip: float = 1.0
     beta2: float = 0.99
 
-    @property
-    def made_tokens(self) -> int:
-        """How many tokens of made text a first cycle reads."""
-        return int(self.rounds * self.steps_per_round * self.retain_tokens * self.made_share)
+    def made_tokens(self, *, given: bool) -> int:
+        """How many tokens of made text a first cycle reads, beside rows of the user's or alone."""
+        return int(self.rounds * self.steps_per_round * self.retain_tokens * (self.made_share if given else 1.0))
 
 
 METHODS = {

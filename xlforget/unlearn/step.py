@@ -74,7 +74,7 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
 def _led(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
     where, targets, weights = _positions(batch, hidden, chosen)
     levels = [place.asked.levels for place in chosen if place.asked.levels is not None]
-    tau = torch.from_numpy(np.concatenate(levels)).to(where) if levels else weights
+    tau = torch.from_numpy(np.concatenate(levels)).to(where.device) if levels else weights
     return summed(objective.toward, where, lm.head, targets, weights, tau)
 
 
