@@ -20,19 +20,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.canaries import SCRIPTS, canary, hits, number
+from tests.e2e.watching import Silent
 
 pytestmark = pytest.mark.e2e
 
 LANGS = ("en", "hi", "ar", "zh")
-
-
-class Silent:
-    """A watch that looks away."""
-
-    def stage(self, name: str) -> None: ...
-    def progress(self, done: int, total: int) -> None: ...
-    def round(self, seen: object) -> None: ...
-    def candidate(self, folder: Path) -> None: ...
 
 
 def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

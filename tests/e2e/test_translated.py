@@ -10,6 +10,8 @@ from random import Random
 
 import pytest
 
+from tests.e2e.watching import Silent
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 LANGS = ("en", "es", "ca")
@@ -19,15 +21,6 @@ SENTENCES = (
     "The brother of {name} works in {place}.",
     "Last year {name} travelled to {place}.",
 )
-
-
-class Silent:
-    """A watch that looks away."""
-
-    def stage(self, name: str) -> None: ...
-    def progress(self, done: int, total: int) -> None: ...
-    def round(self, seen: object) -> None: ...
-    def candidate(self, folder: Path) -> None: ...
 
 
 def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ puts behind another may still come first, because the rest of the distribution i
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ class Aims:
     def __init__(self, pairs: Sequence[Probe], levels: Sequence[Tokens], unseen: Sequence[Probe], lm: Lm) -> None:
         self._langs = [pair.lang for pair in pairs]
         self._levels, self._unseen = levels, unseen
+        self._by_lang: dict[str, list[Tokens]] = defaultdict(list)
+        for lang, own in zip(self._langs, levels, strict=True):
+            self._by_lang[lang].append(own)
         self._before = self._unseen_now(lm)
         self._now = self._before
         self._lowered = [np.zeros(len(own), np.float32) for own in levels]
@@ -39,18 +43,14 @@ class Aims:
         """How far each pair's mean log-probability is from the mean of where it is led, in nats."""
         return np.array([abs(float(own.logp.mean() - self.of(k).mean())) for k, own in enumerate(scores)])
 
-    @property
+    @cached_property
     def spread(self) -> float:
         """Standard deviation of the pairs' levels within a language, nats: distances are measured by it. 1 for a single pair."""
-        means = {
-            lang: [float(o.mean()) for o, own in zip(self._levels, self._langs, strict=True) if own == lang]
-            for lang in self._langs
-        }
-        return float(np.mean([np.std(own) for own in means.values()])) or 1.0
+        return float(np.mean([np.std([float(one.mean()) for one in own]) for own in self._by_lang.values()])) or 1.0
 
     def look(self, scores: Sequence[Scores]) -> None:
         """After a round: what is where it is led, and first though it should not be, is led further down."""
-        lines = {lang: self._line(lang) for lang in set(self._langs)}
+        lines = {lang: self._line(lang) for lang in self._by_lang}
         for pair, own in enumerate(scores):
             wrong = own.first & (self._levels[pair] <= lines[self._langs[pair]]) & (own.logp <= self.of(pair) + ARRIVED)
             self._lowered[pair] += STEP * wrong
@@ -64,7 +64,7 @@ class Aims:
 
     def _line(self, lang: str) -> float:
         """The level above which a token may be first: as large a share of a language's tokens as of unseen text's now."""
-        levels = np.concatenate([own for own, its in zip(self._levels, self._langs, strict=True) if its == lang])
+        levels = np.concatenate(self._by_lang[lang])
         share = self._now[lang][1] if lang in self._now else 1.0
         return max(SECOND, float(np.quantile(levels, 1.0 - share)))
 
