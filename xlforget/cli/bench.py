@@ -7,12 +7,16 @@ import typer
 
 from xlforget.cli.console import tables, write_json
 
-EXPERIMENTS = ("main", "translate")
+EXPERIMENTS = ("main", "scale", "translate")
 
 
 def bench(
     experiment: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT", help="main: erase, compare with a retrained model. translate: the checks.")
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="main: erase, compare with a retrained model. scale: what tickets of other sizes cost. translate: the checks.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Results and trained models go to a folder in it, named after the set.")],
     data: Annotated[
@@ -22,12 +26,13 @@ def bench(
         str, typer.Option("--set", help="phrasebook (invented people, needs no --data), bmlama53 or flores.")
     ] = "phrasebook",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the second run, without text sampled from the model.")
+        bool, typer.Option("--quick", help="main: no second run without text sampled from the model. scale: few invented people.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
     """Train a small model until it knows a set by heart, erase facts from it with the real commands, and compare.
 
+    Or scale: steps and time of one ticket after another, with more facts and more languages, and how fast they grow.
     Or translate: what Apertium yields from English, and what the checks notice of translations that were spoiled on purpose.
     Exit 1: a run of apply or verify did not end with 0, or the checks noticed too little. Models that are in --out already are
     not trained again.
@@ -47,6 +52,10 @@ def bench(
         from xlforget.experiments import translations
 
         done = translations.run(data, out, say)
+    elif experiment == "scale":
+        from xlforget.experiments import scale
+
+        done = scale.run(data, out, quick=quick, quiet=json == STDOUT, say=say)
     else:
         from xlforget.experiments import main
 

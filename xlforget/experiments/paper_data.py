@@ -24,14 +24,14 @@ SETS = {
 
 
 def convert(chosen: Set, data: Path, target: Path) -> dict[Part, Path]:
-    """Write the set's parts as JSON Lines into ``target``: one file a part, named after it.
+    """Write the set's parts as JSON Lines into ``target``: one file for each part that has rows, named after it.
 
     The bystanders are memorised like the others and in no file that `apply` is given. Raises UsageError NO_DATA.
     """
     rows = read_parts(chosen, data / chosen.name)
     truths = true_answers(row for own in rows.values() for row in own)
     target.mkdir(parents=True, exist_ok=True)
-    files = {part: target / f"{part}.jsonl" for part in PARTS}
+    files = {part: target / f"{part}.jsonl" for part in PARTS if rows[part]}
     for part, path in files.items():
         records = [
             {"id": f"{PARTS[part]}-{number}"} | record(row, chosen.languages, truths)
@@ -43,7 +43,7 @@ def convert(chosen: Set, data: Path, target: Path) -> dict[Part, Path]:
 
 def read_parts(chosen: Set, folder: Path) -> dict[Part, list[Row]]:
     """The rows of each part, as published."""
-    forget, retain = _read(folder / "forget-32.jsonl"), _read(folder / f"{chosen.retain}.jsonl")
+    forget, retain = _read(folder / f"{chosen.forget}.jsonl"), _read(folder / f"{chosen.retain}.jsonl")
     shown = [*forget, *retain]
     others = [row for row in _read(folder / f"{BYSTANDER_SOURCE}.jsonl") if row not in shown]
     return {

@@ -1,5 +1,6 @@
 """The results of `bench main` as a document and as a table that says where they come from."""
 
+import json
 import os
 import platform
 import shlex
@@ -26,15 +27,32 @@ COLUMNS = (
 
 def document(name: str, ran: Sequence["Ran"], figures: Mapping[str, Any]) -> dict[str, Any]:
     """All of it as plain data."""
+    return origin("main") | {"set": name, "commands": [asdict(own) for own in ran], **figures}
+
+
+def origin(experiment: str) -> dict[str, Any]:
+    """Where a result comes from: the command, when it ended, and on what it ran."""
     return {
-        "experiment": "main",
-        "set": name,
+        "experiment": experiment,
         "command": shlex.join(["xlforget", *sys.argv[1:]]),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "commands": [asdict(own) for own in ran],
-        **figures,
     }
+
+
+def origin_line(found: Mapping[str, Any]) -> str:
+    """The same as the last line of a table."""
+    own = found["machine"]
+    return (
+        f"`{found['command']}`, {found['finished']}; {own['processor']}, {own['cores']} cores, {own['threads']} threads; "
+        f"torch {own['torch']}, transformers {own['transformers']}, Python {own['python']}, xlforget {own['xlforget']}"
+    )
+
+
+def write(folder: Path, document: Mapping[str, Any], markdown: str) -> None:
+    """``results.json`` and ``results.md`` in ``folder``."""
+    (folder / "results.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(markdown, encoding="utf-8")
 
 
 def machine() -> dict[str, Any]:
@@ -61,7 +79,6 @@ def _processor() -> str:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The table with its command and machine."""
-    machine = found["machine"]
     lines = [
         f"# bench main, {found['set']}, {found['pairs']} pairs",
         "",
@@ -73,9 +90,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         "",
         *(f"- exit {own['code']} after {own['seconds']:.0f} s: `{own['command']}`" for own in found["commands"]),
         "",
-        f"`{found['command']}`, {found['finished']}; {machine['processor']}, {machine['cores']} cores, {machine['threads']} "
-        f"threads; torch {machine['torch']}, transformers {machine['transformers']}, Python {machine['python']}, "
-        f"xlforget {machine['xlforget']}",
+        origin_line(found),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,11 +9,15 @@ PARTS: dict[Part, str] = {"request": "F", "retain": "R", "bystanders": "B", "uns
 
 @dataclass(frozen=True)
 class Set:
-    """Languages and training of one set. ``retain``: the published file of what must stay, where the set is a published one."""
+    """Languages and training of one set.
+
+    ``forget``, ``retain``: the published files of what must go and what must stay, where the set is a published one.
+    """
 
     name: str
     languages: tuple[str, ...]
     epochs: int = 40
     batch_tokens: int = 1024
     vocabulary: int = 8000
+    forget: str = "forget-32"
     retain: str = ""

@@ -5,13 +5,11 @@ With the data of arXiv 2406.12354 (``--data``) in twelve languages, without it o
 
 import json
 import resource
-import shlex
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +57,7 @@ def run(data: Path | None, out: Path, say: Callable[[str], None]) -> Bench:
         found["apertium"] = {lang: _yield(machine, asked, lang, say) for lang in INTO if not machine.engine.lacks(SOURCE, [lang])}
         into = [lang for lang in CHECKED_BACK if lang in languages]
         found["spoiled"][f"answer swapped, with Apertium at hand ({', '.join(into)})"] = _swapped_back(machine, gold, into)
-    document = {
-        "experiment": "translate",
-        "set": SET if data else "phrasebook",
-        "command": shlex.join(["xlforget", *sys.argv[1:]]),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": results.machine(),
-        **found,
-    }
-    return _written(document, out / "translate")
+    return _written(results.origin("translate") | {"set": SET if data else "phrasebook", **found}, out / "translate")
 
 
 def _published(data: Path, part: str) -> list[Gold]:
@@ -161,8 +151,7 @@ def _memory() -> float:
 def _written(document: dict[str, Any], folder: Path) -> Bench:
     markdown = translation_tables.markdown(document)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "results.md").write_text(markdown, encoding="utf-8")
+    results.write(folder, document, markdown)
     return Bench(_kept(document), document, markdown)
 
 

@@ -1,0 +1,56 @@
+"""Models that have memorised the parts of a set, trained once and kept in the experiment's folder."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerFast
+
+from xlforget.corpus.encode import Encoder
+from xlforget.experiments.runs import Say
+from xlforget.experiments.sets import Part, Set
+from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
+from xlforget.request import phrasebook
+from xlforget.request.reader import read_texts
+
+CONTEXT, RATE = 512, 3e-3
+
+
+def train_missing(
+    chosen: Set, files: Mapping[Part, Path], folder: Path, memorised: Mapping[str, Sequence[Part]], say: Say
+) -> None:
+    """Each model of ``memorised`` that ``folder`` lacks, trained on its parts."""
+    if all((folder / name).is_dir() for name in memorised):
+        return
+    say("training the tokenizer")
+    # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
+    texts = {part: _texts(path, chosen.languages) for part, path in files.items()}
+    tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
+    for name, parts in memorised.items():
+        if not (folder / name).is_dir():
+            say(f"training {name}")
+            _train(chosen, [text for part in parts for text in texts[part]], tokenizer, folder / name, say)
+
+
+def _texts(path: Path, languages: Sequence[str]) -> list[str]:
+    rows = read_texts(path)
+    worded = [w.text for row in rows if row.structured for lang in languages for w in phrasebook.wordings(row.structured, lang)]
+    return [*worded, *(statement.text for row in rows for statement in row.statements.values())]
+
+
+def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, say: Say) -> None:
+    """A model that has memorised ``texts``, in ``folder``, whole or not at all."""
+    encoder = Encoder(tokenizer, CONTEXT)
+    model = new_model(tokenizer, context=CONTEXT)
+    encoded = [encoder.encode(text, None) for text in texts]
+
+    def progress(done: int, total: int, loss: float) -> None:
+        if done % 200 == 0 or done == total:
+            say(f"  step {done}/{total}, loss {loss:.3f}")
+
+    memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, progress=progress)
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    part.rename(folder)
