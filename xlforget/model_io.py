@@ -11,7 +11,8 @@ import torch
 
 from xlforget.artifact import folder, policy
 from xlforget.artifact.history import is_history
-from xlforget.corpus.encode import Encoder
+from xlforget.corpus.batches import pad
+from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.lm import Lm
 from xlforget.parallel.translators import own
@@ -21,6 +22,7 @@ from xlforget.parallel.translators.local_model import card_licence
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
 OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
+SOME_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,22 @@ def open_model(model: str, device: str = "auto") -> Opened:
     where = locate(model)
     files = digests(where)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    lm = Lm(_load(where, device))
+    lm = _checked(_load(where, device))
     return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm))
 
 
 def reopen(where: Path, device: str = "auto") -> Lm:
     """A model of ours as it stands on disk."""
     policy.check_folder(where, own_output=False)
-    return Lm(_load(where, device))
+    return _checked(_load(where, device))
+
+
+def _checked(model: Any) -> Lm:
+    """A model whose head was tried on a few tokens: how its logits come about is known before anything is measured."""
+    lm = Lm(model)
+    tokens = tuple(range(min(SOME_TOKENS, model.get_input_embeddings().weight.shape[0])))
+    lm.check(pad([Encoded(tokens, ())], [0]))
+    return lm
 
 
 def _load(where: Path, device: str) -> Any:

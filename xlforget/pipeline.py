@@ -68,7 +68,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus = plan.base, plan.corpus
     verdict_controls = corpus.controls["gate"]
-    output.check_room(asked, base, work)
+    output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = measure.examine(base.lm, corpus, verdict_controls)
     known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
@@ -83,7 +83,9 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         done = stop_rule(base.lm, corpus, before)
         watch.stage("unlearning")
         began = time.monotonic()
-        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+        unlearned = unlearn(
+            base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, base.files, watch.stage
+        )
         seconds = time.monotonic() - began
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")
@@ -94,7 +96,8 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         formers, earlier = former.still_hold(changed, base.encoder, line)
     checks = measure.checks(before, after, corpus.groups)
     verdict = gate(checks, [*measure.bounds(before, after), *earlier], profile=PROFILE, seed=asked.seed)
-    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings())})
+    live = unlearned.warnings if unlearned else ()
+    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
     run = reporting.Run(
         plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers))

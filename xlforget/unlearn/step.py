@@ -39,6 +39,11 @@ class Asked:
     kappa: float = IMITATE
     levels: Tokens | None = None
 
+    @property
+    def imitates(self) -> bool:
+        """Whether the teacher is needed for it."""
+        return self.levels is None and self.kappa != LEARN
+
 
 class Place(NamedTuple):
     """An `Asked` with its number among all, and its text's row in a batch."""
@@ -61,7 +66,8 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
         total = torch.zeros((), device=hidden.device)
         for loss_of, chosen in (
             (_led, [place for place in own if place.asked.levels is not None]),
-            (_kept, [place for place in own if place.asked.levels is None]),
+            (_kept, [place for place in own if place.asked.imitates]),
+            (_learned, [place for place in own if place.asked.levels is None and not place.asked.imitates]),
         ):
             loss, values = loss_of(lm, teacher, batch, hidden, chosen)
             total = total + loss
@@ -84,6 +90,11 @@ def _kept(lm: Lm, teacher: Teacher, batch: Batch, hidden: Tensor, chosen: Sequen
     kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.device)
     said = Frozen(teacher.head, teacher.hidden([one.row for one in asked], [one.at for one in asked]))
     return summed(objective.adaptive, where, lm.head, targets, weights, kappa, teacher=said)
+
+
+def _learned(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
+    where, targets, weights = _positions(batch, hidden, chosen)
+    return summed(objective.learn, where, lm.head, targets, weights)
 
 
 def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor, Tensor]:
