@@ -72,10 +72,10 @@ def test_a_file_that_lost_its_end_is_not_read(tmp_path: Path) -> None:
 def test_states_of_something_else_are_not_read(
     tmp_path: Path, other: tuple[str, torch.dtype, list[Encoded], list[range]]
 ) -> None:
-    store(tmp_path, FILES, torch.float32, TEXTS, ASKED).write(in_parts(torch.ones(ROWS, WIDTH)), ROWS)
-    again = store(tmp_path, dict(reversed(FILES.items())), torch.float32, TEXTS, ASKED).read()
+    store(tmp_path / FILE, FILES, torch.float32, TEXTS, ASKED).write(in_parts(torch.ones(ROWS, WIDTH)), ROWS)
+    again = store(tmp_path / FILE, dict(reversed(FILES.items())), torch.float32, TEXTS, ASKED).read()
     assert again is not None
 
     changed, dtype, texts, asked = other
     files = FILES | ({changed: "d" * 64} if changed else {})
-    assert store(tmp_path, files, dtype, texts, asked).read() is None
+    assert store(tmp_path / FILE, files, dtype, texts, asked).read() is None

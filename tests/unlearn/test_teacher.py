@@ -1,4 +1,4 @@
-"""The teacher: cached or live it says the same, it is asked only where it may be, and a run that goes on does not run it twice."""
+"""The teacher: cached or live it says the same, it is asked where it may be, and a run that goes on does not run it twice."""
 
 import copy
 from collections.abc import Callable, Sequence

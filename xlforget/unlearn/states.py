@@ -60,12 +60,12 @@ class Store:
         return file.write(len(header).to_bytes(8, "little") + header)
 
 
-def store(work: Path, files: Mapping[str, str], dtype: torch.dtype, texts: Sequence[Encoded], asked: Sequence[range]) -> Store:
-    """Where the states of these texts under this model lie in the work folder.
+def store(path: Path, files: Mapping[str, str], dtype: torch.dtype, texts: Sequence[Encoded], asked: Sequence[range]) -> Store:
+    """Where the states of these texts under this model lie.
 
     ``files``: SHA-256 of all files of the model, weights, configuration and tokenizer, by name.
     """
     told = hashlib.sha256(json.dumps([sorted(files.items()), str(dtype)]).encode())
     for text, at in zip(texts, asked, strict=True):
         told.update(json.dumps([text.ids, at.start, at.stop]).encode())
-    return Store(work / FILE, told.hexdigest())
+    return Store(path, told.hexdigest())

@@ -24,13 +24,26 @@ LIVE = (
 
 
 class Teacher(ABC):
-    """A frozen model on a list of texts; ``head`` gives the logits of what `hidden` returns."""
+    """A frozen model on a list of texts; ``head`` gives the logits of what `hidden` returns.
+
+    ``confidence``: for the first of the texts, how sure another model is of each token, [T] each; NaN: it does not say.
+    """
 
     head: Head
+    confidence: Sequence[Tensor] = ()
 
     @abstractmethod
     def hidden(self, rows: Sequence[int], positions: Sequence[Sequence[int]]) -> Tensor:
         """States that predict the tokens at ``positions`` (ascending, one list per row), in order, [N, D]."""
+
+    def sure(self, rows: Sequence[int], positions: Sequence[Sequence[int]]) -> Tensor:
+        """How sure another model is of the tokens at ``positions``, [N]; NaN where the teacher's own probability counts."""
+        known = len(self.confidence)
+        parts = [
+            self.confidence[row][list(at)] if row < known else torch.full((len(at),), torch.nan)
+            for row, at in zip(rows, positions, strict=True)
+        ]
+        return torch.cat(parts) if parts else torch.empty(0)
 
     @staticmethod
     def run(

@@ -1,16 +1,17 @@
 """Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
-from xlforget.unlearn import checkpoint, levels, states
+from xlforget.unlearn import checkpoint, levels, teaching
 from xlforget.unlearn.engine import Engine, Round, Task
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.methods import Method
-from xlforget.unlearn.teacher import LIVE, Live, Teacher
+from xlforget.unlearn.teacher import LIVE, Live
+from xlforget.unlearn.teaching import Source
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,9 @@ def unlearn(
     work: Path,
     done: Callable[[Lm], bool],
     on_round: Callable[[Round], None],
-    files: Mapping[str, str],
-    say: Callable[[str], None],
+    source: Source,
 ) -> Unlearned:
-    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``.
-
-    ``files``: SHA-256 of the model's files by name; ``say`` is told what the user should know.
-    """
+    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
@@ -53,16 +50,15 @@ def unlearn(
         made.train,
         seed,
     )
-    store = states.store(work, files, lm.model.dtype, task.texts, task.imitated)
-    teacher = Teacher.run(lm, task.texts, task.imitated, store)
-    warnings = (LIVE,) if isinstance(teacher, Live) else ()
-    for warning in warnings:
-        say(warning)
-    engine = Engine(lm, task, method, teacher)
+    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source))
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
     visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), warnings)
+    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), _warnings(engine))
+
+
+def _warnings(engine: Engine) -> tuple[str, ...]:
+    return (LIVE,) if isinstance(engine.teacher, Live) else ()
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:

@@ -1,0 +1,108 @@
+"""Another teacher, and the teacher's states, through the real command."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import Server, Straight
+
+pytestmark = pytest.mark.e2e
+STATES = ".out.work/teacher.safetensors"
+
+
+@pytest.fixture
+def place(server: "Server") -> Iterator["Path"]:
+    yield server.place
+    server.clear()
+
+
+def parameters(place: "Path", out: str) -> dict[str, object]:
+    return dict(json.loads((place / out / "audit.json").read_bytes())["method"]["parameters"])
+
+
+def test_a_copy_of_the_model_teaches_what_the_model_itself_would(server: "Server", straight: "Straight", place: "Path") -> None:
+    shutil.copytree(place / "model", place / "elder")
+    done = server.run(server.apply("--teacher", "elder"))
+    assert done.code == 0, done.log
+    assert server.outcome()["files"] == straight.outcome["files"]
+    said = parameters(place, "out")
+    digests = {name.partition("/")[2]: digest for name, digest in said.items() if name.startswith("teacher/")}
+    assert (said["teacher"], said["teacher_use"]) == ("elder", "logits")
+    assert digests == straight.outcome["base"]["files"]
+    other = server.run(server.apply("--teacher", "elder", "--dry-run"))
+    assert "The teacher elder is imitated." in other.log
+
+
+def make_filler(where: "Path") -> None:
+    """A masked model that was never trained, with a tokenizer of its own."""
+    import torch
+
+    from tests.unlearn.test_confidence import bert
+
+    torch.manual_seed(0)
+    reader = bert(["nobody lives here", "personne ne vit ici"])
+    reader.model.save_pretrained(where)
+    reader.encoder.tokenizer.save_pretrained(where)
+
+
+def test_a_masked_model_teaches_by_its_confidence_and_the_report_names_it(server: "Server", place: "Path") -> None:
+    make_filler(place / "filler")
+    rows = [{"text": f"Pellam number {k} lives in Quarn.", "lang": "en"} for k in range(8)]
+    (place / "keep.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = []
+    for more in ((), ("--teacher", "filler")):
+        done = server.run(server.apply("--retain", "keep.jsonl", "--overwrite", *more))
+        assert done.code == 0, done.log
+        told.append(parameters(place, "out"))
+    assert "asking filler how sure it is of the text to keep" in done.stages
+    assert "teacher" not in told[0]
+    assert (told[1]["teacher"], told[1]["teacher_use"]) == ("filler", "confidence")
+
+    alone = server.run(server.apply("--teacher", "filler", out="never"))
+    assert alone.code == 2
+    assert "The teacher has other tokens than the model" in alone.log
+    assert not (place / ".never.work").exists()
+
+
+def test_a_run_with_another_teacher_does_not_go_on_from_this_ones_work(server: "Server", place: "Path") -> None:
+    shutil.copytree(place / "model", place / "elder")
+    server.run_and_kill(server.apply(), "sampling text that must stay", 0.0, signal.SIGKILL)
+    assert (place / ".out.work").is_dir()
+    done = server.run(server.apply("--teacher", "elder"))
+    assert done.code == 2
+    assert "belongs to a run with another request, model or options" in done.log
+
+
+def killed_in_training(server: "Server", place: "Path") -> int:
+    """Start the command, kill it once states and a checkpoint are there; which file the states are."""
+    pid, log = server.start(server.apply())
+    wanted = (place / STATES, place / ".out.work" / "checkpoint" / "state.json")
+    deadline = time.monotonic() + 60
+    while not all(path.exists() for path in wanted) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    assert server.end(log, time.monotonic()).code == -signal.SIGKILL
+    return (place / STATES).stat().st_ino
+
+
+def test_a_killed_run_leaves_states_in_its_work_folder_alone_that_the_next_one_reads(
+    server: "Server", straight: "Straight", place: "Path"
+) -> None:
+    first = killed_in_training(server, place)
+    assert killed_in_training(server, place) == first
+    found = [str(path.relative_to(place)) for path in place.rglob("*teacher*")]
+    assert found == [STATES]
+    done = server.run(server.apply())
+    assert done.code == 0, done.log
+    assert server.outcome() == straight.outcome
+    assert not list(place.rglob("*teacher*"))
+    assert not (place / ".out.work").exists()
