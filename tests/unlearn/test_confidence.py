@@ -203,6 +203,7 @@ def test_tokens_lie_over_the_characters_that_they_are_part_of(tokenizer: PreTrai
     assert {c for c in range(len(text)) if not text[c].isspace()} <= covered
     offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     for span, (a, b) in zip(spans, offsets, strict=True):
+        assert (span is None) == (not text[a:b].strip())
         assert span is None or (a <= span[0] < span[1] <= b)
 
 
@@ -212,3 +213,11 @@ def test_a_causal_model_without_a_first_token_is_given_one(texts: list[Encoded],
     reader = Reader(new_model(own, layers=1, width=32), Encoder(own, 256), False)
     found: Tokens = confidences(reader, tokenizer, [texts[4]], quiet)[0]
     assert not np.isnan(found[1:-1]).any()
+
+
+def test_characters_that_are_covered_in_part_have_no_confidence(sentences: Sequence[str]) -> None:
+    reader = bert(sentences)
+    ids, whole, part = [2, 10, 11, 3], [(0, 0), (0, 2), (2, 4), (0, 0)], [(0, 0), (0, 2), (3, 4), (0, 0)]
+    assert confidence._cover(reader, "abcd ef", (0, 4), ids, whole) == (1, 2)
+    assert confidence._cover(reader, "abcd ef", (0, 4), ids, part) == ()
+    assert confidence._cover(reader, "abcd ef", (0, 7), ids, whole) == ()

@@ -36,7 +36,8 @@ def test_what_was_written_is_read_by_mapping_the_file(tmp_path: Path, dtype: tor
 
 def test_a_write_that_was_cut_short_leaves_nothing_to_read(tmp_path: Path) -> None:
     def stopped() -> Iterator[tuple[int, Tensor]]:
-        yield 0, torch.zeros(5, WIDTH)
+        """The file has its whole length, and a hole."""
+        yield 7, torch.zeros(5, WIDTH)
         raise KeyboardInterrupt
 
     own = Store(tmp_path / FILE, "key")

@@ -1,5 +1,6 @@
 """Which model teaches: another's logits where it has the same tokens, else its confidence; and what a run that goes on reads."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
 from tests.unlearn.test_confidence import word_pieces
@@ -206,6 +208,10 @@ def test_the_same_entries_written_otherwise_are_not_the_same_tokens(
     tokenizer.save_pretrained(tmp_path)
     other = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     assert same_tokens(tokenizer, other, texts)
+    renamed = json.loads(tokenizer.backend_tokenizer.to_str())
+    never = renamed["model"]["vocab"].pop("ÿ")  # the byte FF is in no text
+    renamed["model"]["vocab"]["☃"] = never
+    assert not same_tokens(tokenizer, PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(renamed))), texts)
     other.backend_tokenizer.post_processor = None
     assert other.get_vocab() == tokenizer.get_vocab()
     assert not same_tokens(tokenizer, other, texts)
