@@ -66,7 +66,8 @@ def _states(asked: Apply, plan: Plan) -> int:
     kept = [*(row.text for row in corpus.retain), *corpus.neighbours, *corpus.neutral]
     facts = [text for fact in corpus.facts for text in (fact.text, *fact.rivals)]
     tokens = sum(len(text.ids) for text in (*kept, *facts)) + asked.method.made_tokens(given=bool(corpus.retain))
-    return int(tokens * model.config.get_text_config().hidden_size * model.dtype.itemsize)
+    width = max(model.config.get_text_config().hidden_size, plan.teacher.width if plan.teacher else 0)
+    return int(tokens * width * model.dtype.itemsize)
 
 
 def ended_before(asked: Apply, work: Work) -> Applied | None:

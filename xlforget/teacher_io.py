@@ -25,6 +25,7 @@ def find(model: str, device: str) -> Another:
         files=files,
         encoder=Encoder(tokenizer, _length(config, tokenizer, masked=masked)),
         masked=masked,
+        width=config.hidden_size,
         entries=config.vocab_size,
         load=partial(model_io.load_teacher, where, device, masked=masked),
     )

@@ -85,6 +85,19 @@ def test_a_run_with_another_teacher_does_not_go_on_from_this_ones_work(server: "
     assert "belongs to a run with another request, model or options" in done.log
 
 
+def room_for_states(place: Path) -> int:
+    """What a run sees to before it begins."""
+    from xlforget import output, planning
+    from xlforget.asked import Apply
+    from xlforget.unlearn.methods import method
+
+    how = method("adaptive", rounds=3, lr=6e-3)
+    asked = Apply(
+        str(place / "request.jsonl"), str(place / "model"), place / "out", None, languages=("en", "fr"), method=how, samples=64
+    )
+    return output._states(asked, planning.dry_run(asked))
+
+
 def killed_in_training(server: "Server", place: Path) -> int:
     """Start the command, kill it once states and a checkpoint are there; which file the states are."""
     pid, log = server.start(server.apply())
@@ -104,6 +117,7 @@ def test_a_killed_run_leaves_states_in_its_work_folder_alone_that_the_next_one_r
     assert killed_in_training(server, place) == first
     found = [str(path.relative_to(place)) for path in place.rglob("*teacher*")]
     assert found == [STATES]
+    assert (place / STATES).stat().st_size <= room_for_states(place)
     done = server.run(server.apply())
     assert done.code == 0, done.log
     assert server.outcome() == straight.outcome

@@ -21,6 +21,8 @@ LIVE = (
     "the teacher runs live at every step, for this model's logits are more than its output head on its last hidden states: "
     "this takes more time, and memory for a second model"
 )
+# Tokens on which the head is tried: the only time that the logits of all positions are held together.
+CHECKED = 256
 
 
 class Teacher(ABC):
@@ -55,7 +57,7 @@ class Teacher(ABC):
         if ``copied``.
         """
         lm.model.eval()
-        first = next(by_length(texts), None)
+        first = next(by_length(texts, CHECKED), None)
         if first is not None:
             lm.check(first)
         if lm.whole:

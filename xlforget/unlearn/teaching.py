@@ -22,7 +22,7 @@ CONFIDENCE = "confidence.safetensors"
 
 @dataclass(frozen=True)
 class Another:
-    """A teacher that the user named. ``files``: SHA-256 by name; ``entries``: the width of its logits.
+    """A teacher that the user named. ``files``: SHA-256 by name; ``width``: of hidden states, ``entries``: of logits.
 
     ``use``: what it can be asked for, once the run's texts are known (`settled`).
     """
@@ -31,6 +31,7 @@ class Another:
     files: Mapping[str, str]
     encoder: Encoder
     masked: bool
+    width: int
     entries: int
     load: Callable[[], Lm]
     use: Use | None = None
