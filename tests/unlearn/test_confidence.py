@@ -160,6 +160,7 @@ def test_each_token_has_the_product_over_the_tokens_that_cover_its_characters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(confidence, "LOGITS", 60 * 120)
+    monkeypatch.setattr(confidence, "TOKENS", 90)
     monkeypatch.setattr(confidence, "TEXTS", 5)
     reader = make(sentences)
     seen: list[tuple[int, int]] = []
@@ -221,3 +222,18 @@ def test_characters_that_are_covered_in_part_have_no_confidence(sentences: Seque
     assert confidence._cover(reader, "abcd ef", (0, 4), ids, whole) == (1, 2)
     assert confidence._cover(reader, "abcd ef", (0, 4), ids, part) == ()
     assert confidence._cover(reader, "abcd ef", (0, 7), ids, whole) == ()
+
+
+@pytest.mark.parametrize("make", [causal, bert])
+def test_a_model_that_does_not_say_where_its_head_is_gives_the_same(
+    tokenizer: PreTrainedTokenizerFast,
+    texts: list[Encoded],
+    sentences: Sequence[str],
+    make: Callable[[Sequence[str]], Reader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = make(sentences)
+    known = confidences(reader, tokenizer, texts[:3], quiet)
+    monkeypatch.setattr(reader.model, "get_output_embeddings", lambda: None)
+    for one, other in zip(known, confidences(reader, tokenizer, texts[:3], quiet), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from xlforget.corpus.batches import by_length
+from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.unlearn.levels import Tokens, flat
 from xlforget.unlearn.objective import token_logp
@@ -19,8 +20,8 @@ from xlforget.unlearn.objective import token_logp
 Progress = Callable[[int, int], None]
 Span = tuple[int, int]
 
-TEXTS = 128
-LOGITS = 2**26
+TEXTS = 16
+TOKENS, LOGITS = 2048, 2**26
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,31 @@ def _masked(reader: Reader, ids: Sequence[Sequence[int]], covers: Sequence[Seque
 
 @torch.no_grad()
 def _logp(reader: Reader, asked: Sequence[Encoded], targets: Sequence[Sequence[int]]) -> list[Tokens]:
-    """Log-probability of the targets at each text's asked positions, a few texts at a time: their logits are large."""
+    """Log-probability of the targets at each text's asked positions, in batches whose logits fit: a masked text has few."""
     device, entries = reader.model.device, reader.model.config.get_text_config().vocab_size
     found: list[Tokens] = [np.empty(0, np.float32)] * len(asked)
-    for batch in by_length(asked, max(1, LOGITS // entries)):
-        logits = reader.model(input_ids=batch.ids.to(device), attention_mask=batch.attention.to(device)).logits
+    for batch in by_length(asked, TOKENS if reader.masked else max(1, LOGITS // entries)):
         rows, at = flat([asked[row].answer for row in batch.rows])
         wanted = torch.tensor([target for row in batch.rows for target in targets[row]], dtype=torch.long, device=device)
-        logp = token_logp(logits[rows, at - (0 if reader.masked else 1)].float(), wanted).cpu().numpy()
+        logits = _logits(reader.model, batch, rows, at - (0 if reader.masked else 1))
+        logp = token_logp(logits.float(), wanted).cpu().numpy()
         ends = np.cumsum([len(targets[row]) for row in batch.rows])[:-1]
         for row, own in zip(batch.rows, np.split(logp, ends), strict=True):
             found[row] = own
     return found
+
+
+def _logits(model: Any, batch: Batch, rows: Tensor, at: Tensor) -> Tensor:
+    """Logits at these positions, [N, V]: the last layer of the model's head is given no others, for it is the costly one."""
+
+    def chosen(_: Any, given: tuple[Tensor]) -> tuple[Tensor]:
+        return (given[0][rows, at],)
+
+    last = model.get_output_embeddings()
+    hook = last.register_forward_pre_hook(chosen) if last is not None else None
+    try:
+        logits: Tensor = model(input_ids=batch.ids.to(model.device), attention_mask=batch.attention.to(model.device)).logits
+    finally:
+        if hook:
+            hook.remove()
+    return logits if hook else logits[rows, at]
