@@ -14,7 +14,7 @@ class Apply:
     """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
 
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
-    ``key`` None: signed through Sigstore.
+    ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
     ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
     """
 
@@ -35,6 +35,7 @@ class Apply:
     retain: str | None = None
     unseen: str | None = None
     method: Method = METHODS["adaptive"]
+    teacher: str = ""
     samples: int = 8192
     seed: int = 0
     ticket: str | None = None

@@ -7,20 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from xlforget.corpus.batches import Batch
-from xlforget.errors import UsageError
+
+# How far logits may be from the model's own where only rounding differs: in fp32, and in units of the dtype's last place.
+CLOSE, PLACES = 1e-3, 4
 
 
 @dataclass(frozen=True)
 class Head:
-    """The map from last hidden states to logits: a linear head, with the scale and cap that some models put on it."""
+    """The map from last hidden states to logits: a linear head, with the scale and cap that some models put on it.
 
-    weight: Tensor
+    ``weight`` None: what it is given are the logits.
+    """
+
+    weight: Tensor | None
     bias: Tensor | None
     scale: float
     cap: float | None
 
     def __call__(self, hidden: Tensor) -> Tensor:
         """[N, D] -> [N, V], in fp32."""
+        if self.weight is None:
+            return hidden.float()
         logits = nn.functional.linear(hidden, self.weight, self.bias).float() * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
@@ -32,15 +39,19 @@ class Head:
 
     def frozen(self) -> "Head":
         """A copy that training does not change."""
-        bias = None if self.bias is None else self.bias.detach().clone()
-        return Head(self.weight.detach().clone(), bias, self.scale, self.cap)
+        weight, bias = (None if own is None else own.detach().clone() for own in (self.weight, self.bias))
+        return Head(weight, bias, self.scale, self.cap)
 
 
 class Lm:
-    """A transformers causal LM. ``hidden`` and ``head`` together give the model's own logits (`self_check`)."""
+    """A transformers causal LM. ``hidden`` and ``head`` together give the model's own logits (`check`).
 
-    def __init__(self, model: Any) -> None:
+    ``whole``: its logits are more than a head on its last hidden states, so ``hidden`` gives the logits themselves.
+    """
+
+    def __init__(self, model: Any, *, whole: bool = False) -> None:
         self.model = model
+        self.whole = whole
 
     @property
     def device(self) -> torch.device:
@@ -48,25 +59,30 @@ class Lm:
 
     @property
     def head(self) -> Head:
+        if self.whole:
+            return Head(None, None, 1.0, None)
         linear, config = self.model.get_output_embeddings(), self.model.config
         scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
         return Head(linear.weight, getattr(linear, "bias", None), scale, getattr(config, "final_logit_softcapping", None))
 
     def hidden(self, batch: Batch) -> Tensor:
-        """Last hidden states, [B, T, D]."""
-        body = self.model.base_model
-        out = body(input_ids=batch.ids.to(self.device), attention_mask=batch.attention.to(self.device), use_cache=False)
-        return out.last_hidden_state  # type: ignore[no-any-return]
+        """Last hidden states, [B, T, D]; logits, [B, T, V], of a model that is taken ``whole``."""
+        if self.whole:
+            return self._run(self.model, batch).logits  # type: ignore[no-any-return]
+        return self._run(self.model.base_model, batch).last_hidden_state  # type: ignore[no-any-return]
 
-    @torch.inference_mode()
-    def self_check(self, batch: Batch) -> None:
-        """Raise UsageError unless head(hidden) equals the model's logits (up to rounding) on this batch."""
-        ids, attention = batch.ids.to(self.device), batch.attention.to(self.device)
-        live = self.model(input_ids=ids, attention_mask=attention, use_cache=False).logits.float()
-        ours = self.head(self.hidden(batch))
-        if not torch.allclose(live[attention.bool()], ours[attention.bool()], atol=1e-3, rtol=1e-3):
-            raise UsageError(
-                "This model's output head does more than a linear map, a scale and a cap.",
-                do="Its architecture is not supported yet; name it when you report this.",
-                code="UNKNOWN_HEAD",
-            )
+    def _run(self, module: Any, batch: Batch) -> Any:
+        return module(input_ids=batch.ids.to(self.device), attention_mask=batch.attention.to(self.device), use_cache=False)
+
+    @torch.no_grad()
+    def check(self, batch: Batch) -> None:
+        """Take the model ``whole`` from now on, unless head(hidden) equals its logits (up to rounding) on this batch."""
+        self.whole = self.whole or not self._is_head(batch)
+
+    def _is_head(self, batch: Batch) -> bool:
+        if self.model.get_output_embeddings() is None:
+            return False
+        kept = batch.attention.bool()
+        live, ours = self._run(self.model, batch).logits[kept].float(), self.head(self.hidden(batch)[kept])
+        close = max(CLOSE, PLACES * torch.finfo(self.model.dtype).eps)
+        return live.shape == ours.shape and torch.allclose(live, ours, atol=close, rtol=close)

@@ -11,7 +11,8 @@ import torch
 
 from xlforget.artifact import folder, policy
 from xlforget.artifact.history import is_history
-from xlforget.corpus.encode import Encoder
+from xlforget.corpus.batches import pad
+from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.lm import Lm
 from xlforget.parallel.translators import own
@@ -21,6 +22,7 @@ from xlforget.parallel.translators.local_model import card_licence
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
 OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
+SOME_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,32 @@ def open_model(model: str, device: str = "auto") -> Opened:
     where = locate(model)
     files = digests(where)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    lm = Lm(_load(where, device))
+    lm = _checked(_load(where, device))
     return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm))
 
 
 def reopen(where: Path, device: str = "auto") -> Lm:
     """A model of ours as it stands on disk."""
     policy.check_folder(where, own_output=False)
-    return Lm(_load(where, device))
+    return _checked(_load(where, device))
 
 
-def _load(where: Path, device: str) -> Any:
-    from transformers import AutoModelForCausalLM
+def load_teacher(where: Path, device: str = "auto", *, masked: bool) -> Lm:
+    """Another model that teaches; ``masked``: one that fills masks, of which only the model itself can be used."""
+    policy.check_folder(where, own_output=False)
+    return Lm(_load(where, device, masked=True)) if masked else _checked(_load(where, device))
+
+
+def _checked(model: Any) -> Lm:
+    """A model whose head was tried on a few tokens: how its logits come about is known before anything is measured."""
+    lm = Lm(model)
+    tokens = tuple(range(min(SOME_TOKENS, model.get_input_embeddings().weight.shape[0])))
+    lm.check(pad([Encoded(tokens, ())], [0]))
+    return lm
+
+
+def _load(where: Path, device: str, *, masked: bool = False) -> Any:
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -81,19 +97,22 @@ def _load(where: Path, device: str) -> Any:
     chosen = _device(device)
     dtype = torch.float32 if chosen == "cpu" else "auto"
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        kind: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+        model, found = kind.from_pretrained(
+            where, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
         )
+        if masked and found["missing_keys"]:
+            raise ValueError("the folder has no head for masked tokens")
         if model.dtype == torch.float16:
             model.float()  # its range is too small for an optimizer's state
-        model.to(chosen)  # type: ignore[arg-type]
+        model.to(chosen)
         return model.eval()
     except torch.cuda.OutOfMemoryError:
         raise MachineError("The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY") from None
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"The model cannot be loaded as a causal language model ({type(error).__name__}).",
-            do="Check that transformers loads it with AutoModelForCausalLM.",
+            f"The model cannot be loaded as a {'masked' if masked else 'causal'} language model ({type(error).__name__}).",
+            do=f"Check that transformers loads it with AutoModelFor{'Masked' if masked else 'Causal'}LM.",
             code="NO_MODEL",
         ) from None
 

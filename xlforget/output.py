@@ -14,7 +14,7 @@ from xlforget.asked import Apply
 from xlforget.errors import UsageError
 from xlforget.former import Line
 from xlforget.measure.verdict import Verdict
-from xlforget.model_io import Opened
+from xlforget.planning import Plan
 from xlforget.work import Work, claims
 
 
@@ -52,11 +52,22 @@ def _is_own(place: Path, own: dict[str, str], found: str | None) -> bool:
     return found is not None and own.get(str(place.absolute())) == found
 
 
-def check_room(asked: Apply, base: Opened, work: Work) -> None:
-    """Two checkpoints (weights and two moments each) and the candidate; what lies there already needs no more room."""
-    weights = sum(p.numel() * p.element_size() for p in base.lm.model.parameters())
+def check_room(asked: Apply, plan: Plan, work: Work) -> None:
+    """Two checkpoints (weights and two moments each), the candidate and the teacher's states; what lies there already needs no
+    more room."""
+    weights = sum(p.numel() * p.element_size() for p in plan.base.lm.model.parameters())
     held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
-    check_target(asked.out, overwrite=True, need=need_bytes(max(0, 7 * weights - held)))
+    check_target(asked.out, overwrite=True, need=need_bytes(max(0, 7 * weights + _states(asked, plan) - held)))
+
+
+def _states(asked: Apply, plan: Plan) -> int:
+    """Bytes of a hidden state for each token that the teacher may be asked about, at most."""
+    corpus, model = plan.corpus, plan.base.lm.model
+    kept = [*(row.text for row in corpus.retain), *corpus.neighbours, *corpus.neutral]
+    facts = [text for fact in corpus.facts for text in (fact.text, *fact.rivals)]
+    tokens = sum(len(text.ids) for text in (*kept, *facts)) + asked.method.made_tokens(given=bool(corpus.retain))
+    width = max(model.config.get_text_config().hidden_size, plan.teacher.width if plan.teacher else 0)
+    return int(tokens * width * model.dtype.itemsize)
 
 
 def ended_before(asked: Apply, work: Work) -> Applied | None:

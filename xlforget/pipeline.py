@@ -20,6 +20,7 @@ from xlforget.planning import Plan
 from xlforget.reporting import Before
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work
 
@@ -50,11 +51,12 @@ def apply(asked: Apply, watch: Watch) -> Applied:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
         line = former.line_of(asked)
+        teacher = planning.find_teacher(asked)
         base = model_io.open_model(asked.model, asked.device)
-        work.tie(planning.fingerprint(asked, inputs, base), fresh=asked.fresh)
+        work.tie(planning.fingerprint(asked, inputs, base, teacher), fresh=asked.fresh)
         applied = output.ended_before(asked, work)
         if not applied:
-            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
+            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress, teacher)
             applied = _forget(asked, plan, line, work, watch)
         if not work.remove():
             raise MachineError(
@@ -68,7 +70,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus = plan.base, plan.corpus
     verdict_controls = corpus.controls["gate"]
-    output.check_room(asked, base, work)
+    output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = measure.examine(base.lm, corpus, verdict_controls)
     known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
@@ -83,7 +85,8 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         done = stop_rule(base.lm, corpus, before)
         watch.stage("unlearning")
         began = time.monotonic()
-        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+        source = Source(base.files, base.encoder.tokenizer, plan.teacher, watch.stage, watch.progress)
+        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, source)
         seconds = time.monotonic() - began
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")
@@ -94,7 +97,8 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         formers, earlier = former.still_hold(changed, base.encoder, line)
     checks = measure.checks(before, after, corpus.groups)
     verdict = gate(checks, [*measure.bounds(before, after), *earlier], profile=PROFILE, seed=asked.seed)
-    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings())})
+    live = unlearned.warnings if unlearned else ()
+    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
     run = reporting.Run(
         plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from xlforget import __version__, model_io
+from xlforget import __version__, model_io, teacher_io
 from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply
 from xlforget.corpus import corpus as corpora
@@ -25,6 +25,8 @@ from xlforget.parallel.undecided import refuse_other, refuse_undecided
 from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
 from xlforget.request.reader import read_request
+from xlforget.unlearn import teaching
+from xlforget.unlearn.teaching import Another
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -42,13 +44,22 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs with the model that they are for. ``not_taken``: languages that ``auto`` left out, and why."""
+    """The inputs with the model that they are for. ``not_taken``: languages that ``auto`` left out, and why.
+
+    ``teacher``: another model to learn from, and what for.
+    """
 
     request: ErasureRequest
     base: Opened
     parallel: ParallelSet
     corpus: Corpus
     not_taken: dict[str, str]
+    teacher: Another | None = None
+
+
+def find_teacher(asked: Apply) -> Another | None:
+    """The teacher that the user named, its weights not read yet."""
+    return teacher_io.find(asked.teacher, asked.device) if asked.teacher else None
 
 
 def read_inputs(asked: Apply) -> Inputs:
@@ -75,13 +86,14 @@ def _given_set(asked: Apply, request: ErasureRequest) -> ParallelSet | None:
     return parallel
 
 
-def fingerprint(asked: Apply, inputs: Inputs, base: Opened) -> dict[str, Any]:
+def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | None = None) -> dict[str, Any]:
     """What makes two runs the same run, so that the second may go on from the first's work folder."""
     return {
         "inputs": [
             [fact.model_dump(mode="json") for fact in part] for part in (inputs.request.facts, inputs.retain, inputs.unseen)
         ],
         "base": base.files,
+        "teacher": teacher.files if teacher else {},
         # Rows that may be left out are not named: no run that lacked the leave got as far as its first round.
         "languages": [
             asked.languages,
@@ -111,6 +123,7 @@ def plan(
     kept: Path | None = None,
     say: Say = lambda line: None,
     progress: Progress = lambda done, total: None,
+    teacher: Another | None = None,
 ) -> Plan:
     """``kept``: where the parallel set is stored, so that its salt stays when a run goes on; translations lie beside it.
 
@@ -130,7 +143,14 @@ def plan(
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request.facts, corpus)
-    return Plan(inputs.request, base, parallel, corpus, not_taken)
+    return Plan(inputs.request, base, parallel, corpus, not_taken, _settled(asked, teacher, base, corpus) if teacher else None)
+
+
+def _settled(asked: Apply, teacher: Another, base: Opened, corpus: Corpus) -> Another:
+    """What the teacher is for: its logits, where its tokens are the model's own, else its confidence in retain rows."""
+    texts = [*(probe.text for probe in corpus.facts), *(row.text for row in (*corpus.retain, *corpus.unseen))]
+    sure_of = bool(corpus.retain) and asked.method.kappa is None
+    return teaching.settled(teacher, base.lm, base.encoder.tokenizer, texts, sure_of=sure_of)
 
 
 def _wanted(asked: Apply, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[str, str]]:
@@ -169,4 +189,5 @@ def _refuse_lost(facts: Sequence[Fact], corpus: Corpus) -> None:
 def dry_run(asked: Apply) -> Plan:
     """The plan of a run that trains nothing and leaves nothing behind."""
     inputs = read_inputs(asked)
-    return plan(asked, inputs, model_io.open_model(asked.model, asked.device))
+    teacher = find_teacher(asked)
+    return plan(asked, inputs, model_io.open_model(asked.model, asked.device), teacher=teacher)

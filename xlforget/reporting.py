@@ -154,6 +154,9 @@ def _method(run: Run) -> papers.Method:
     parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}
     if run.made:
         parameters |= {"samples_drawn": run.made.drawn, "samples_thrown_out": run.made.stating}
+    if teacher := run.plan.teacher:
+        parameters |= {"teacher": teacher.name, "teacher_use": teacher.use}
+        parameters |= {f"teacher/{name}": digest for name, digest in teacher.files.items()}
     return papers.Method(
         name=run.asked.method.name,
         parameters=parameters,

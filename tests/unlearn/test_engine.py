@@ -12,12 +12,12 @@ import torch
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
-from xlforget.unlearn import checkpoint
+from xlforget.unlearn import checkpoint, states
 from xlforget.unlearn.engine import CYCLES, Engine, Round, Task
 from xlforget.unlearn.levels import answer_scores
-from xlforget.unlearn.methods import Method
+from xlforget.unlearn.methods import METHODS, Method
 from xlforget.unlearn.step import Asked
-from xlforget.unlearn.teacher import Teacher
+from xlforget.unlearn.teacher import Cached, Teacher
 
 NewLm = Callable[[int], Lm]
 SHORT = Method(
@@ -234,3 +234,28 @@ def test_ascent_makes_the_answers_less_likely(new_lm: NewLm, task: Task) -> None
     engine._step()
     after = [own.logp.mean() for own in answer_scores(engine.lm, engine.pairs)]
     assert np.mean(after) < np.mean(before)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_asks_the_teacher_where_it_was_not_run_nor_for_what_has_read_an_answer(
+    new_lm: NewLm, task: Task, name: str
+) -> None:
+    """A `Cached` teacher refuses every other position (`test_teacher`)."""
+    small = replace(METHODS[name], live_pairs=4, retain_tokens=120, lr=1e-4)
+    engine = Engine(new_lm(0), task, small)
+    assert isinstance(engine.teacher, Cached)
+    for _ in range(4):
+        engine._step()
+    pairs = list(zip(task.texts, task.imitated, strict=True))[len(engine.retain) :][: len(task.pairs)]
+    assert all(at.stop - 1 < text.answer[0] for text, at in pairs)
+
+
+def test_a_run_that_goes_on_ends_the_same_with_the_teachers_states_from_disk(new_lm: NewLm, task: Task, tmp_path: Path) -> None:
+    ends = []
+    for own in (None, states.Store(tmp_path / "states", "key"), states.Store(tmp_path / "states", "key")):
+        lm = new_lm(0)
+        engine = Engine(lm, task, SHORT, Teacher.run(lm, task.texts, task.imitated, own))
+        engine._round()
+        ends.append(weights(lm))
+    for end in ends[1:]:
+        assert all(torch.equal(value, end[name]) for name, value in ends[0].items())

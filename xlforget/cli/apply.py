@@ -18,6 +18,8 @@ EPILOG = """Examples:
 
   xlforget apply next.jsonl --model ./model-forgotten --parent-key xlforget.pub --former dsr-7.xfset
 
+  xlforget apply request.jsonl --model ./model --retain keep.jsonl --teacher ./xlm-roberta-base
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 
@@ -46,6 +48,13 @@ def apply(
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
     method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
     kappa: Annotated[str | None, typer.Option(help="adaptive, or a constant from 0 to 1.")] = None,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Another model to learn from. With the same tokenizer its logits; else (mBERT, XLM-R, ..) its confidence.",
+        ),
+    ] = "",
     lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
@@ -111,6 +120,7 @@ def apply(
         retain=retain,
         unseen=unseen,
         method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),
+        teacher=teacher,
         samples=samples,
         seed=seed,
         ticket=audit_file.check_ticket(ticket) if ticket else None,

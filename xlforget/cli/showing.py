@@ -134,3 +134,8 @@ def show_plan(console: Console, plan: "Plan") -> None:
     console.print(
         f"{len(plan.request.facts)} facts, {len(plan.parallel.usable())} pairs, {tokens} tokens of facts and retain rows."
     )
+    if plan.teacher:
+        what = (
+            "imitated" if plan.teacher.use == "logits" else "asked only how sure it is of the retain rows: its tokens are others"
+        )
+        console.print(f"The teacher {plan.teacher.name} is {what}.")

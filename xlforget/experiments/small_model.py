@@ -67,6 +67,7 @@ def memorise(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=total + epochs, pct_start=0.15)
     model.train()
     lm = Lm(model)
+    lm.check(pad(texts, range(min(8, len(texts)))))
     step = 0
     for _ in range(epochs):
         for rows in _batches(texts, batch_tokens, generator):

@@ -31,7 +31,7 @@ class _Chunked(torch.autograd.Function):
     def forward(
         ctx: Any,
         hidden: Tensor,
-        weight: Tensor,
+        weight: Tensor | None,
         bias: Tensor | None,
         loss: Loss,
         head: Head,
@@ -40,28 +40,31 @@ class _Chunked(torch.autograd.Function):
         rest: tuple[Tensor, ...],
         teacher: Frozen | None,
     ) -> tuple[Tensor, Tensor]:
-        size = max(1, ELEMENTS // weight.shape[0])
+        size = max(1, ELEMENTS // (hidden.shape[1] if weight is None else weight.shape[0]))
         values = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
-        grad_hidden, grad_weight = torch.empty_like(hidden), torch.zeros_like(weight)
-        grad_bias = None if bias is None else torch.zeros_like(bias)
+        grad_hidden = torch.empty_like(hidden)
+        grad_weight, grad_bias = (None if own is None else torch.zeros_like(own) for own in (weight, bias))
         for start in range(0, len(hidden), size):
             part = slice(start, start + size)
             frozen = None if teacher is None else Frozen(teacher.head, teacher.hidden[part])
             asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
             values[part], slope = _chunk(loss, head, hidden[part], asked)
-            slope = slope.to(weight.dtype)
-            torch.mm(slope, weight, out=grad_hidden[part])
-            grad_weight.addmm_(slope.T, hidden[part])
+            slope = slope.to(hidden.dtype)
+            if weight is None or grad_weight is None:
+                grad_hidden[part] = slope
+            else:
+                torch.mm(slope, weight, out=grad_hidden[part])
+                grad_weight.addmm_(slope.T, hidden[part])
             if grad_bias is not None:
                 grad_bias += slope.sum(0)
-        ctx.save_for_backward(grad_hidden, grad_weight, *([] if grad_bias is None else [grad_bias]))
+        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
         ctx.mark_non_differentiable(values)
         return values @ weights, values
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        scaled = [g * upstream[0] for g in ctx.saved_tensors]
-        return (scaled[0], scaled[1], scaled[2] if len(scaled) > 2 else None, *[None] * 6)
+        scaled = [None if g is None else g * upstream[0] for g in ctx.saved_tensors]
+        return (*scaled, *[None] * 6)
 
 
 class _Asked(NamedTuple):

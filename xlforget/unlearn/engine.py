@@ -45,6 +45,18 @@ class Task:
     made: Sequence[Encoded]
     seed: int
 
+    @property
+    def texts(self) -> list[Encoded]:
+        """Retain rows, then pairs, then rivals: the order in which losses and the teacher count them."""
+        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals]
+
+    @property
+    def imitated(self) -> list[range]:
+        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer."""
+        whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
+        before = [range(1, len(pair.text.before) + 1) for pair in self.pairs]
+        return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]
+
 
 @dataclass(frozen=True)
 class Round:
@@ -78,12 +90,12 @@ class Progress:
 class Engine:
     """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
 
-    def __init__(self, lm: Lm, task: Task, method: Method) -> None:
+    def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None) -> None:
         self.lm, self.task, self.method = lm, task, method
         self.retain = [*task.given, *task.made]
         self.pairs = [probe.text for probe in task.pairs]
-        self.texts = [*self.retain, *self.pairs, *task.rivals]
-        self.teacher = Teacher.run(lm, self.texts)
+        self.texts = task.texts
+        self.teacher = teacher or Teacher.run(lm, self.texts, task.imitated)
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))

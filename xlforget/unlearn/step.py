@@ -29,7 +29,7 @@ class Asked:
     """What is wanted at some positions of one text, and what it weighs in the step's loss (per position).
 
     ``row``: the text, as the teacher counts them. With ``levels`` the tokens are led there; without, ``kappa`` says how far
-    the teacher is imitated and the text learned (`TEACHERS_OWN`: as the teacher's confidence has it).
+    the teacher is imitated and the text learned (`TEACHERS_OWN`: as the confidence has it, the teacher's or another model's).
     """
 
     part: Part
@@ -38,6 +38,11 @@ class Asked:
     weight: float
     kappa: float = IMITATE
     levels: Tokens | None = None
+
+    @property
+    def imitates(self) -> bool:
+        """Whether the teacher is needed for it."""
+        return self.levels is None and self.kappa != LEARN
 
 
 class Place(NamedTuple):
@@ -61,7 +66,8 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
         total = torch.zeros((), device=hidden.device)
         for loss_of, chosen in (
             (_led, [place for place in own if place.asked.levels is not None]),
-            (_kept, [place for place in own if place.asked.levels is None]),
+            (_kept, [place for place in own if place.asked.imitates]),
+            (_learned, [place for place in own if place.asked.levels is None and not place.asked.imitates]),
         ):
             loss, values = loss_of(lm, teacher, batch, hidden, chosen)
             total = total + loss
@@ -81,9 +87,16 @@ def _led(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Plac
 def _kept(lm: Lm, teacher: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
     where, targets, weights = _positions(batch, hidden, chosen)
     asked = [place.asked for place in chosen]
+    rows, at = [one.row for one in asked], [one.at for one in asked]
     kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.device)
-    said = Frozen(teacher.head, teacher.hidden([one.row for one in asked], [one.at for one in asked]))
+    kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).to(where.device), kappa)
+    said = Frozen(teacher.head, teacher.hidden(rows, at))
     return summed(objective.adaptive, where, lm.head, targets, weights, kappa, teacher=said)
+
+
+def _learned(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
+    where, targets, weights = _positions(batch, hidden, chosen)
+    return summed(objective.learn, where, lm.head, targets, weights)
 
 
 def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
-from xlforget.unlearn import checkpoint, levels
+from xlforget.unlearn import checkpoint, levels, teaching
 from xlforget.unlearn.engine import Engine, Round, Task
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.teacher import LIVE, Live
+from xlforget.unlearn.teaching import Source
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Unlearned:
     cycles: int
     steps: int
     visits: tuple[int, int]
+    warnings: tuple[str, ...] = ()
 
 
 def unlearn(
@@ -30,8 +33,9 @@ def unlearn(
     work: Path,
     done: Callable[[Lm], bool],
     on_round: Callable[[Round], None],
+    source: Source,
 ) -> Unlearned:
-    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
+    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
@@ -46,11 +50,15 @@ def unlearn(
         made.train,
         seed,
     )
-    engine = Engine(lm, task, method)
+    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source))
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
     visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
+    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), _warnings(engine))
+
+
+def _warnings(engine: Engine) -> tuple[str, ...]:
+    return (LIVE,) if isinstance(engine.teacher, Live) else ()
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:
