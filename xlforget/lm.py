@@ -28,7 +28,9 @@ class Head:
         """[N, D] -> [N, V], in fp32."""
         if self.weight is None:
             return hidden.float()
-        logits = nn.functional.linear(hidden, self.weight, self.bias).float() * self.scale
+        logits = nn.functional.linear(hidden, self.weight, self.bias).float()
+        if self.scale != 1.0:  # a product with 1 would be another pass over all logits
+            logits = logits * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
     def chain(self, slope: Tensor, logits: Tensor) -> Tensor:

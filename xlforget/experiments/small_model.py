@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from xlforget.corpus.batches import Batch, pad
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
-from xlforget.unlearn.chunked import summed
+from xlforget.unlearn.chunked import pulled
 from xlforget.unlearn.objective import learn
 
 Progress = Callable[[int, int, float], None]
@@ -71,15 +71,14 @@ def memorise(
     step = 0
     for _ in range(epochs):
         for rows in _batches(texts, batch_tokens, generator):
-            loss = _lm_loss(lm, pad(texts, rows))
             optimizer.zero_grad()
-            loss.backward()
+            loss = _backward(lm, pad(texts, rows))
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             step += 1
             if progress:
-                progress(step, total, float(loss.detach()))
+                progress(step, total, loss)
     model.eval()
 
 
@@ -95,8 +94,10 @@ def _batches(texts: Sequence[Encoded], tokens: int, generator: torch.Generator) 
     return [out[int(k)] for k in torch.randperm(len(out), generator=generator)]
 
 
-def _lm_loss(lm: Lm, batch: Batch) -> torch.Tensor:
-    """Mean cross entropy of every next token."""
+def _backward(lm: Lm, batch: Batch) -> float:
+    """Mean cross entropy of every next token; its gradients are added to the model's."""
     kept = batch.attention[:, 1:].bool()
     hidden, targets = lm.hidden(batch)[:, :-1][kept], batch.ids[:, 1:][kept]
-    return summed(learn, hidden, lm.head, targets, torch.full((len(targets),), 1 / len(targets)))[0]
+    values, slope = pulled(learn, hidden, lm.head, targets, torch.full((len(targets),), 1 / len(targets)))
+    hidden.backward(slope)
+    return float(values.mean())

@@ -1,12 +1,12 @@
 """A loss over many token positions without ever holding their logits together.
 
-Loss and gradients are taken chunk by chunk in the forward pass, from the formula that all losses share (`objective`); backward
-only scales them. Exact, and on a CPU several times faster than one large matrix, whose pages are touched once and thrown
-away.
+Loss and gradients are taken chunk by chunk from the formula that all losses share (`objective`): what has V entries for each
+position lives as long as its chunk. Exact, and on a CPU several times faster than one large matrix, whose pages are touched
+once and thrown away.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ from torch import Tensor
 from xlforget.lm import Head
 from xlforget.unlearn.objective import Pull, Seen
 
-ELEMENTS = 2_000_000
+# A chunk has as many positions as make so many logits, and no fewer than `LEAST`: each chunk reads the whole head again.
+ELEMENTS, LEAST = 2_000_000, 128
 
 Loss = Callable[..., Pull]
 
@@ -26,45 +27,11 @@ class Frozen(NamedTuple):
     hidden: Tensor
 
 
-class _Chunked(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        loss: Loss,
-        head: Head,
-        targets: Tensor,
-        weights: Tensor,
-        rest: tuple[Tensor, ...],
-        teacher: Frozen | None,
-    ) -> tuple[Tensor, Tensor]:
-        size = max(1, ELEMENTS // (hidden.shape[1] if weight is None else weight.shape[0]))
-        values = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
-        grad_hidden = torch.empty_like(hidden)
-        grad_weight, grad_bias = (None if own is None else torch.zeros_like(own) for own in (weight, bias))
-        for start in range(0, len(hidden), size):
-            part = slice(start, start + size)
-            frozen = None if teacher is None else Frozen(teacher.head, teacher.hidden[part])
-            asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
-            values[part], slope = _chunk(loss, head, hidden[part], asked)
-            slope = slope.to(hidden.dtype)
-            if weight is None or grad_weight is None:
-                grad_hidden[part] = slope
-            else:
-                torch.mm(slope, weight, out=grad_hidden[part])
-                grad_weight.addmm_(slope.T, hidden[part])
-            if grad_bias is not None:
-                grad_bias += slope.sum(0)
-        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
-        ctx.mark_non_differentiable(values)
-        return values @ weights, values
+class Pulled(NamedTuple):
+    """The loss at each position, [N], and the gradient of its weighted sum in the hidden states, [N, D]."""
 
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        scaled = [None if g is None else g * upstream[0] for g in ctx.saved_tensors]
-        return (*scaled, *[None] * 6)
+    values: Tensor
+    hidden: Tensor
 
 
 class _Asked(NamedTuple):
@@ -72,6 +39,27 @@ class _Asked(NamedTuple):
     weights: Tensor
     rest: list[Tensor]
     teacher: Frozen | None
+
+
+@torch.no_grad()
+def pulled(
+    loss: Loss, hidden: Tensor, head: Head, targets: Tensor, weights: Tensor, *rest: Tensor, teacher: Frozen | None = None
+) -> Pulled:
+    """The sum of ``weights`` [N] times ``loss`` at ``hidden`` [N, D]; its gradients in the head are added to the head's own.
+
+    ``loss`` is one of `objective`: it maps what is seen of a chunk's positions, and the chunk's slices of ``rest``, to a
+    `Pull`. ``targets``: the token at each position, [N].
+    """
+    entries = hidden.shape[1] if head.weight is None else head.weight.shape[0]
+    size = max(LEAST, ELEMENTS // entries)
+    found = Pulled(torch.empty(len(hidden), dtype=torch.float32, device=hidden.device), torch.empty_like(hidden))
+    for start in range(0, len(hidden), size):
+        part = slice(start, start + size)
+        frozen = None if teacher is None else Frozen(teacher.head, teacher.hidden[part])
+        asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
+        found.values[part], slope = _chunk(loss, head, hidden[part], asked)
+        _back(head, hidden[part], slope.to(hidden.dtype), found.hidden[part])
+    return found
 
 
 def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tensor, Tensor]:
@@ -84,7 +72,7 @@ def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tenso
         expected = torch.log_softmax(asked.teacher.head(asked.teacher.hidden), -1)
         kappa = expected.gather(1, at)[:, 0].exp()
         likely = expected.exp()
-        divergence = expected.sub_(student).mul_(likely).sum(-1)
+        divergence = torch.linalg.vecdot(expected.sub_(student), likely)
     pull = loss(Seen(logp, divergence, kappa), *asked.rest)
     to_teacher, to_target = (asked.weights * pull.teacher)[:, None], (asked.weights * pull.target)[:, None]
     slope = student.exp_().mul_(to_teacher + to_target)
@@ -94,14 +82,22 @@ def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tenso
     return pull.value, head.chain(slope, logits)
 
 
-def summed(
-    loss: Loss, hidden: Tensor, head: Head, targets: Tensor, weights: Tensor, *rest: Tensor, teacher: Frozen | None = None
-) -> tuple[Tensor, Tensor]:
-    """The sum of ``weights`` [N] times ``loss``, differentiable in ``hidden`` [N, D] and the head; and the loss alone, [N].
+def _back(head: Head, hidden: Tensor, slope: Tensor, into: Tensor) -> None:
+    """From the linear map's outputs, [n, V], to the states, which are written ``into`` [n, D], and to the head."""
+    if head.weight is None:
+        into.copy_(slope)
+        return
+    torch.mm(slope, head.weight, out=into)
+    if head.weight.requires_grad:
+        _add(head.weight, slope.T, hidden)
+    if head.bias is not None and head.bias.requires_grad:
+        own = slope.sum(0)
+        head.bias.grad = own if head.bias.grad is None else head.bias.grad.add_(own)
 
-    ``loss`` is one of `objective`: it maps what is seen of a chunk's positions, and the chunk's slices of ``rest``, to a
-    `Pull`. ``targets``: the token at each position, [N].
-    """
-    if len(hidden) == 0:
-        return hidden.sum() * 0.0, weights.new_empty(0)
-    return _Chunked.apply(hidden, head.weight, head.bias, loss, head, targets, weights, rest, teacher)  # type: ignore[no-any-return,no-untyped-call]
+
+def _add(weight: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add a product to the gradient in place: with a large vocabulary it is the largest tensor of a step."""
+    if weight.grad is None:
+        weight.grad = left @ right
+    else:
+        weight.grad.addmm_(left, right)

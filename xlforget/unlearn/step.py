@@ -13,9 +13,9 @@ from torch import Tensor
 
 from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded
-from xlforget.lm import Lm
+from xlforget.lm import Head, Lm
 from xlforget.unlearn import objective
-from xlforget.unlearn.chunked import Frozen, summed
+from xlforget.unlearn.chunked import Frozen, Pulled, pulled
 from xlforget.unlearn.levels import BATCH_TOKENS, Tokens, flat
 from xlforget.unlearn.teacher import Teacher
 
@@ -53,6 +53,18 @@ class Place(NamedTuple):
     asked: Asked
 
 
+class Positions(NamedTuple):
+    """The states that predict what is asked for [N, D], the tokens that stand there [N], the weights [N]."""
+
+    states: Tensor
+    targets: Tensor
+    weights: Tensor
+
+    def given(self, head: Head) -> tuple[Tensor, Head, Tensor, Tensor]:
+        """In the order in which `pulled` takes them."""
+        return self.states, head, self.targets, self.weights
+
+
 def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked]) -> Floats:
     """Add the gradients of the weighted sum of all losses to ``lm``'s; returns the mean loss of each of ``asked``."""
     by_row: dict[int, list[int]] = defaultdict(list)
@@ -63,45 +75,43 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
     for batch in by_length([texts[row] for row in rows], BATCH_TOKENS):
         own = [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
         hidden = lm.hidden(batch)
-        total = torch.zeros((), device=hidden.device)
-        for loss_of, chosen in (
+        states, slopes = [], []
+        for pulled_by, chosen in (
             (_led, [place for place in own if place.asked.levels is not None]),
             (_kept, [place for place in own if place.asked.imitates]),
             (_learned, [place for place in own if place.asked.levels is None and not place.asked.imitates]),
         ):
-            loss, values = loss_of(lm, teacher, batch, hidden, chosen)
-            total = total + loss
+            if not chosen:
+                continue
+            where = _positions(batch, hidden, chosen)
+            values, slope = pulled_by(lm, teacher, where, [place.asked for place in chosen])
+            states.append(where.states)
+            slopes.append(slope)
             for place, part in zip(chosen, values.cpu().split([len(place.asked.at) for place in chosen]), strict=True):
                 found[place.number] = part.mean()
-        total.backward()
+        torch.autograd.backward(states, slopes)
     return found
 
 
-def _led(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
-    where, targets, weights = _positions(batch, hidden, chosen)
-    levels = [place.asked.levels for place in chosen if place.asked.levels is not None]
-    tau = torch.from_numpy(np.concatenate(levels)).to(where.device) if levels else weights
-    return summed(objective.toward, where, lm.head, targets, weights, tau)
+def _led(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
+    tau = torch.from_numpy(np.concatenate([one.levels for one in asked if one.levels is not None]))
+    return pulled(objective.toward, *where.given(lm.head), tau.to(where.states.device))
 
 
-def _kept(lm: Lm, teacher: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
-    where, targets, weights = _positions(batch, hidden, chosen)
-    asked = [place.asked for place in chosen]
+def _kept(lm: Lm, teacher: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
     rows, at = [one.row for one in asked], [one.at for one in asked]
-    kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.device)
-    kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).to(where.device), kappa)
+    kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.states.device)
+    kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).to(kappa.device), kappa)
     said = Frozen(teacher.head, teacher.hidden(rows, at))
-    return summed(objective.adaptive, where, lm.head, targets, weights, kappa, teacher=said)
+    return pulled(objective.adaptive, *where.given(lm.head), kappa, teacher=said)
 
 
-def _learned(lm: Lm, _: Teacher, batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor]:
-    where, targets, weights = _positions(batch, hidden, chosen)
-    return summed(objective.learn, where, lm.head, targets, weights)
+def _learned(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
+    return pulled(objective.learn, *where.given(lm.head))
 
 
-def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> tuple[Tensor, Tensor, Tensor]:
-    """The states that predict what is asked for [N, D], the tokens that stand there [N], the weights [N]."""
+def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> Positions:
     local, at = flat([place.asked.at for place in chosen])
     rows = torch.tensor([place.row for place in chosen], dtype=torch.long)[local]
     weights = torch.tensor([place.asked.weight for place in chosen for _ in place.asked.at], device=hidden.device)
-    return hidden[rows, at - 1], batch.ids[rows, at].to(hidden.device), weights
+    return Positions(hidden[rows, at - 1], batch.ids[rows, at].to(hidden.device), weights)
