@@ -41,7 +41,7 @@ class Line:
     def warnings(self) -> tuple[str, ...]:
         """What was not tested again."""
         tested = {one.of.digest for one in self.evidence}
-        left = [one.audit.ticket or "without a number" for one in self.earlier if one.digest not in tested]
+        left = [one.named for one in self.earlier if one.digest not in tested]
         if not left:
             return ()
         return (f"Not tested again, for want of their evidence (--former): earlier tickets {', '.join(left)}.",)
@@ -94,11 +94,11 @@ def still_hold(lm: Lm, encoder: Encoder, line: Line) -> tuple[list[audit.Former]
         held = sum(test.outcome in HOLDS for test in tests)
         share = held / len(tests)
         outcome, reason = decide_bound(1.0, share, 1.0, "at least")
-        formers.append(audit.Former(audit=one.of.digest, ticket=one.of.audit.ticket, tests=len(tests), held=held))
+        formers.append(audit.Former(audit=one.of.digest, tickets=one.of.audit.names, tests=len(tests), held=held))
         bounds.append(
             Bound(
                 check="earlier ticket",
-                name=NAME.format(one.of.audit.ticket or one.of.digest[:8]),
+                name=NAME.format(", ".join(one.of.audit.names) or one.of.digest[:8]),
                 lang=None,
                 before=1.0,
                 after=share,

@@ -69,8 +69,8 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Passed:
         return Unlearned(0, 0, (0, 0))
 
     asked = Apply(
-        request=str(place / "request.jsonl"), model=str(place / "base"), out=place / "out", key=place / "k.pem",
-        languages=LANGS, samples=0, ticket="T-1", keep=place / "out.xfset", device="cpu",
+        requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
+        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu",
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "unlearn", exchange)

@@ -108,7 +108,7 @@ def test_the_whole_line_passes_on_free_english_text(place: Path) -> None:
         return Unlearned(0, 0, (0, 0))
 
     asked = Apply(
-        request=str(place / "request.jsonl"), model=str(place / "base"), out=place / "out", key=place / "k.pem",
+        requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
         languages=LANGS, translator="apertium", skip_unreviewed=True, unseen=str(place / "unseen.jsonl"), samples=0,
         device="cpu", keep=place / "out.xfset",
     )  # fmt: skip
@@ -147,7 +147,7 @@ def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(plac
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert "line 2: es: " in refused.stderr
     assert "English" not in refused.stderr
-    here = Apply(request=str(place / "two.jsonl"), model=str(place / "base"), out=place / "two", key=place / "k.pem")
+    here = Apply(requests=(str(place / "two.jsonl"),), model=str(place / "base"), out=place / "two", key=place / "k.pem")
     by_file = replace(here, parallel=place / "two.set.jsonl")
     for asked in (by_file, replace(here, languages=("en", "es"), translator="apertium")):
         with pytest.raises(MissingTranslation):
@@ -155,4 +155,4 @@ def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(plac
         plan = planning.dry_run(replace(asked, skip_unreviewed=True))
         assert [pair.lang for pair in plan.parallel.usable()] == ["en", "es", "en"]
     with pytest.raises(UsageError, match="not this request's"):
-        planning.dry_run(replace(by_file, request=str(place / "request.jsonl")))
+        planning.dry_run(replace(by_file, requests=(str(place / "request.jsonl"),)))

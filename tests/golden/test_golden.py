@@ -19,7 +19,7 @@ from xlforget.artifact import keys
 from xlforget.artifact.audit_file import shipped_schema
 
 HERE = Path(__file__).parent
-FOLDERS = [("schema-1/failed", 1), ("schema-2/failed", 1), ("schema-2/passed", 0)]
+FOLDERS = [("schema-1/failed", 1), ("schema-2/failed", 1), ("schema-2/passed", 0), ("schema-2/batch", 0)]
 NAMES = [name for name, _ in FOLDERS]
 
 
