@@ -1,7 +1,6 @@
 """Several requests in one run: the gate is over all facts, where the power is; each ticket has a report of its own facts.
 
-A ticket's own tests have a share of the error level that does not tell how many tickets there were. What they find fails
-the gate for all; that they find too few facts to tell does not.
+What a ticket's own tests find fails the gate for all; that its facts are too few to tell does not.
 """
 
 import math
@@ -26,10 +25,14 @@ def verdicts(
     found = []
     for ticket in request.tickets:
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
-        alpha = ALPHA / 10 ** math.ceil(math.log10(len(request.tickets)))
         checks = measure.checks(was, now, corpus.groups)
-        found.append(gate(checks, measure.bounds(was, now), profile=profile, alpha=alpha, seed=seed))
+        found.append(gate(checks, measure.bounds(was, now), profile=profile, alpha=level(len(request.tickets)), seed=seed))
     return tuple(found)
+
+
+def level(tickets: int) -> float:
+    """The error level of each ticket's own tests: all together have at most the gate's, and it does not tell how many."""
+    return ALPHA / 10.0 ** math.ceil(math.log10(tickets))
 
 
 def bounds(own: Sequence[Verdict]) -> list[Bound]:

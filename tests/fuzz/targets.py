@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 from tests.artifact.test_certificates import Authority
 from xlforget.artifact import (
@@ -191,26 +192,27 @@ def ticket_report(content: bytes) -> object:
     return tickets.read(folder, named, signed, KEY)
 
 
-def sigstore_bundle(content: bytes) -> object:
-    """Against the authorities that sigstore ships, for a fuzzer has no network."""
+@cache
+def shipped_trust() -> object:
+    """The authorities that sigstore ships, for a fuzzer has no network."""
     from sigstore.models import ClientTrustConfig
 
-    if not offline:
-        offline.append(ClientTrustConfig.production(offline=True))
-    keyless._trust = offline.copy().pop
-    return keyless.open_bundle(content, keyless.Identity("a@example.org", "https://example.org"), "audit.dsse.json")
+    return ClientTrustConfig.production(offline=True)
 
 
-offline: list[object] = []
+def sigstore_bundle(content: bytes) -> object:
+    who = keyless.Identity("a@example.org", "https://example.org")
+    with mock.patch.object(keyless, "_trust", shipped_trust):
+        return keyless.open_bundle(content, who, "audit.dsse.json")
 
 
-def likely_bundle() -> bytes:
-    """A bundle of the form that Sigstore writes; nobody signed it."""
+def likely_bundle(spoil: Callable[[bytes], bytes] = bytes) -> bytes:
+    """A bundle of the form that Sigstore writes; nobody signed it. ``spoil``: what is done to its certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization as ser
 
     leaf, *_ = x509.load_pem_x509_certificates(certified()[0])
-    raw = base64.b64encode(leaf.public_bytes(ser.Encoding.DER)).decode()
+    raw = base64.b64encode(spoil(leaf.public_bytes(ser.Encoding.DER))).decode()
     hash_ = base64.b64encode(bytes(32)).decode()
     proof = {
         "logIndex": "1",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import Target, feed, targets
+from tests.fuzz.targets import Target, feed, likely_bundle, sigstore_bundle, targets
+from xlforget.errors import IntegrityError
 
 TARGETS = targets()
 quick = settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -46,6 +47,13 @@ def test_bytes_changed_cut_or_doubled(name: str, data: st.DataObject) -> None:
         until = min(len(content), at + data.draw(st.integers(0, 20)))
         content[at:until] = data.draw(st.binary(max_size=6) | st.just(bytes(content[at:until]) * 2))
     feed(TARGETS[name], bytes(content))
+
+
+def test_a_certificate_that_no_library_reads_is_no_signature_of_sigstores() -> None:
+    """Its verifier raises what its parser raises, for a name that is no text."""
+    with pytest.raises(IntegrityError) as caught:
+        sigstore_bundle(likely_bundle(lambda der: der.replace(b"signer", b"sign\xff\xff")))
+    assert (caught.value.code, caught.value.files) == ("BAD_SIGNATURE", ("audit.dsse.json",))
 
 
 def documents(target: Target) -> list[list[Any]]:
