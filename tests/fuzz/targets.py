@@ -30,6 +30,7 @@ from xlforget.artifact import (
     tickets,
 )
 from xlforget.artifact.audit import Audit, Parent
+from xlforget.corpus.texts import load_texts
 from xlforget.errors import XlforgetError
 from xlforget.parallel.parallel_set import ParallelSet
 from xlforget.parallel.translators import chat, endpoint, local_model, tmx
@@ -239,6 +240,20 @@ def memory(content: bytes) -> object:
     return list(tmx.units(file("a.tmx", content)))
 
 
+def parquet(content: bytes) -> object:
+    return load_texts(str(file("a.parquet", content)))
+
+
+@cache
+def good_parquet() -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"text": ["The mill is old."], "lang": ["en"]})
+    pyarrow.parquet.write_table(table, scratch() / "good.parquet")
+    return (scratch() / "good.parquet").read_bytes()
+
+
 def endpoint_answer(content: bytes) -> object:
     return chat._content(endpoint._json(content))
 
@@ -328,6 +343,7 @@ def targets() -> dict[str, Target]:
         "ticket_report": Target(ticket_report, [seed("batch/tickets/1/audit.dsse.json")]),
         "sigstore_bundle": Target(sigstore_bundle, [likely_bundle()]),
         "translation_memory": Target(memory, [TMX, TMX.replace(b"UTF-8", b"ISO-8859-1")]),
+        "parquet": Target(parquet, [good_parquet()]),
         "endpoint_answer": Target(endpoint_answer, [ANSWER], exits=(4,)),
         "card": Target(card, [CARD]),
     }
