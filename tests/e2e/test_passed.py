@@ -7,7 +7,6 @@ them, so that the gate passes for its own reason and within seconds; everything 
 import base64
 import html
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,18 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import xlforget
 from tests.e2e.canaries import SCRIPTS, canary, hits, number
 from tests.e2e.watching import Silent
 
 pytestmark = pytest.mark.e2e
 
 LANGS = ("en", "hi", "ar", "zh")
-
-
-def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """Facts in free English, worded in Spanish and Catalan by Apertium, forgotten, and the gate passed; or left out and counted."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.commands import xlforget
 from tests.e2e.watching import Silent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -21,12 +19,6 @@ SENTENCES = (
     "The brother of {name} works in {place}.",
     "Last year {name} travelled to {place}.",
 )
-
-
-def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def sentences(count: int, seed: int) -> list[dict[str, str]]:
