@@ -68,7 +68,7 @@ def _seen_by(name: str, request: ErasureRequest, verdict: Verdict, run: Run) -> 
         verdict=verdict,
         tickets=Before(),
         own=(),
-        batch=audit.Batch(gate=audit.result_of(run.verdict)),
+        batch=audit.Batch(gate=audit.result_of(run.verdict), smallest_leak=run.verdict.smallest_leak),
     )
 
 

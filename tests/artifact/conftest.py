@@ -171,7 +171,7 @@ def batch_of(audit: record.Audit, leak: str | None = None) -> tuple[record.Audit
     own = []
     for ticket, lang in (("DSR-1", None), ("DSR-2", leak)):
         verdict = make_verdict(lang)
-        batch = record.Batch(gate="failed" if leak else audit.result)
+        batch = record.Batch(gate="failed" if leak else audit.result, smallest_leak=3)
         values = {"ticket": ticket, "verdict": verdict, "batch": batch, "facts": make_facts(2)}
         own.append(audit.model_copy(update=values | {"result": batch.gate}))
     said = bound("tickets of which nothing is found", 2, 1 if leak else 2, 1.0, most=False, required=True, lang=None)

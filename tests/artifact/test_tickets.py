@@ -138,6 +138,7 @@ def test_the_page_over_all_names_the_tickets_and_their_reports_and_a_tickets_pag
     assert "Ticket DSR-1" in alone
     assert "DSR-2" not in alone
     assert "forgotten together with others" in alone
+    assert "Had 3 facts been left whole, the tests over all facts of the run would have found it" in alone
 
 
 def test_a_batch_has_no_ticket_of_its_own_and_no_ticket_twice(batch: tuple[Path, record.Audit, list[record.Audit]]) -> None:

@@ -238,9 +238,13 @@ class Residues(_Part):
 
 
 class Batch(_Part):
-    """Where the request was one of several that were forgotten in one run: what the gate said of all of them together."""
+    """Where the request was one of several that were forgotten in one run: what the gate said of all of them together.
+
+    ``smallest_leak``: so many facts left whole, of whichever request, the gate's tests would have found.
+    """
 
     gate: Result
+    smallest_leak: Count | None
 
 
 class TicketReport(_Part):

@@ -148,14 +148,18 @@ _OWN = {
 
 def limits(audit: Audit) -> str:
     """How small a leak the tests would have seen."""
-    smallest = audit.verdict.smallest_leak
-    if audit.batch and smallest is None:
-        return "This request's facts are too few for tests of their own to have found them left whole."
+    tests = [("the tests", audit.verdict.smallest_leak)]
+    if audit.batch:
+        own = ("the tests of this request's facts alone", audit.verdict.smallest_leak)
+        tests = [("the tests over all facts of the run", audit.batch.smallest_leak), own]
+    found = [_found(name, smallest) for name, smallest in tests]
+    if any(smallest is not None for _, smallest in tests):
+        found.append("A smaller leak, or a fact left in part, may have gone unseen.")
+    return " ".join(found)
+
+
+def _found(tests: str, smallest: int | None) -> str:
     if smallest is None:
-        return "How small a leak the tests would have found was not established."
+        return f"How small a leak {tests} would have found was not established."
     facts = "one fact" if smallest == 1 else f"{smallest} facts"
-    tests = "the tests of this request alone" if audit.batch else "the tests"
-    return (
-        f"Had {facts} been left whole, {tests} would have found it nine times out of ten. "
-        "A smaller leak, or a fact left in part, may have gone unseen."
-    )
+    return f"Had {facts} been left whole, {tests} would have found it nine times out of ten."
