@@ -136,11 +136,11 @@ def invented() -> list[Any]:
     return list(invent.invent_people(phrasebook.relation(RELATION), FACTS + 60, 3, LANGS))
 
 
-def people_known() -> list[dict[str, Any]]:
-    """Records of the people whom the model knows; the first three are those of the request."""
+def records() -> list[dict[str, Any]]:
+    """Records of all people; the model knows the first fifteen, the request asks for the first three."""
     return [
         {"id": f"K{k}", "subject": p.subject, "relation": RELATION, "object": p.object, "gender": p.gender}
-        for k, p in enumerate(invented()[: FACTS + KNOWN])
+        for k, p in enumerate(invented())
     ]
 
 
@@ -151,7 +151,7 @@ def make_place(where: Path, layers: int = 2) -> None:
     from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
     from xlforget.request import phrasebook
 
-    people, rows = invented(), people_known()[:FACTS]
+    people, rows = invented(), records()[:FACTS]
     (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     texts = [[w.text for lang in LANGS for w in phrasebook.wordings(p, lang)] for p in people]
     tokenizer = train_tokenizer([text for own in texts[FACTS:] for text in own], 500)

@@ -2,26 +2,31 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import LANGS, Ended, Server, people_known
+from tests.e2e.conftest import LANGS, Ended, Server, records
 
 pytestmark = pytest.mark.e2e
 TICKETS = ("DSR-1", "DSR-2", "DSR-3")
 
 
 def request(place: Path, name: str, who: list[int], prefix: str) -> None:
-    rows = [person | {"id": f"{prefix}-{k}"} for k, person in enumerate(people_known()) if k in who]
+    rows = [person | {"id": f"{prefix}-{k}"} for k, person in enumerate(records()) if k in who]
     (place / name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 
-def apply(here: Server, out: str, *more: str, requests: tuple[str, ...] = ("a.jsonl", "b.jsonl", "c.jsonl")) -> Ended:
+def command(out: str, *more: str, requests: tuple[str, ...] = ("a.jsonl", "b.jsonl", "c.jsonl")) -> list[str]:
     options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "4", "--lr", "6e-3", "--samples", "256"]
     kept = ["--keep", f"{out}.xfset", "--seal-to", "dpo.pub", "--openings", f"{out}.openings"]
-    return here.run(["apply", *requests, "--out", out, *options, *kept, *more])
+    return ["apply", *requests, "--out", out, *options, *kept, *more]
+
+
+def apply(here: Server, out: str, *more: str, **how: Any) -> Ended:
+    return here.run(command(out, *more, **how))
 
 
 def named(tickets: tuple[str, ...] = TICKETS) -> list[str]:
@@ -90,6 +95,19 @@ def test_a_tickets_report_says_nothing_about_the_others(batch: Server) -> None:
     assert "DSR" not in "".join(str(path) for path in (batch.place / "out").rglob("*")).replace(str(batch.place), "")
 
 
+def test_no_paper_holds_text_of_a_fact(batch: Server) -> None:
+    texts = {text for k, one in enumerate(records()) if k < 6 for key in ("subject", "object") for text in one[key].values()}
+    papers = [
+        *(batch.place / "out").glob("*.html"),
+        *(batch.place / "out").glob("audit*"),
+        *(batch.place / "out/tickets").rglob("*.*"),
+    ]
+    assert len(papers) == 13
+    for path in papers:
+        content = path.read_text("utf-8")
+        assert not [text for text in texts if text in content], path
+
+
 def test_verify_takes_any_ticket_of_the_batch_and_names_its_report(batch: Server) -> None:
     for number, ticket in enumerate(TICKETS, 1):
         ended = verify(batch, "out", "--ticket", ticket, "--json", "v.json")
@@ -131,6 +149,31 @@ def test_a_batch_that_fails_has_failed_reports_of_every_ticket(batch: Server) ->
     (bound,) = (bound for bound in audit(folder)["verdict"]["bounds"] if bound["check"] == "tickets")
     assert (bound["before"], bound["after"], bound["outcome"]) == (3, 1, "FAIL")
     assert verify(batch, "bad.failed", "--ticket", "DSR-3").code == 1
+
+
+def test_a_batch_of_which_nothing_was_memorised_is_a_pass_without_a_model(batch: Server) -> None:
+    request(batch.place, "e.jsonl", [20, 21, 22, 23], "E")
+    request(batch.place, "f.jsonl", [24], "F")
+    ended = apply(batch, "none", "--model", "model", *named(TICKETS[:2]), requests=("e.jsonl", "f.jsonl"))
+    assert ended.code == 0, ended.log
+    own = [audit(batch.place / "none/tickets" / str(number)) for number in (1, 2)]
+    assert [(one["result"], one["output"]) for one in own] == [("nothing memorised", None)] * 2
+    assert not (batch.place / "none/model.safetensors").exists()
+    assert verify(batch, "none", "--ticket", "DSR-2").code == 0
+
+
+def test_a_batch_that_was_killed_goes_on_and_ends_as_one_that_was_not(batch: Server) -> None:
+    args = ["--model", "model", *named()]
+    for stage in ("unlearning", "writing the papers"):
+        killed = batch.run_and_kill(command("again", *args), stage, 0.05, signal.SIGKILL)
+        assert killed.code == -signal.SIGKILL, killed.log
+        assert not (batch.place / "again").exists()
+    ended = apply(batch, "again", *args)
+    assert ended.code == 0, ended.log
+    (one, other) = (audit(batch.place / name) for name in ("out", "again"))
+    assert one["output"]["files"] == other["output"]["files"]
+    assert one["verdict"] == other["verdict"]
+    assert verify(batch, "again", "--ticket", "DSR-2").code == 0
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import FACTS, LANGS, Ended, Server, people_known
+from tests.e2e.conftest import FACTS, LANGS, Ended, Server, records
 
 pytestmark = pytest.mark.e2e
 
 
 def request_of(place: Path, ticket: int) -> None:
     """The records of one ticket: the next three people whom the model knows."""
-    own = people_known()[FACTS * ticket : FACTS * (ticket + 1)]
+    own = records()[FACTS * ticket : FACTS * (ticket + 1)]
     rows = [person | {"id": f"T{ticket}-{k}"} for k, person in enumerate(own)]
     (place / f"t{ticket}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
