@@ -27,7 +27,7 @@ EPILOG = """Examples:
 def apply(
     request: Annotated[
         list[str],
-        typer.Argument(metavar="REQUEST...", help="Erasure requests, JSON Lines, a ticket each; - reads standard input."),
+        typer.Argument(metavar="REQUEST", help="Erasure requests, JSON Lines, a ticket each; - reads standard input."),
     ],
     model: Annotated[str, typer.Option("--model", help="Folder of the model, or a hub repository.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
