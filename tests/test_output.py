@@ -15,7 +15,7 @@ from xlforget.work import Work
 @pytest.fixture
 def asked(tmp_path: Path) -> Apply:
     pair = keys.keygen(tmp_path / "k.pem")
-    return Apply(request="r", model="m", out=tmp_path / "out", key=pair.private, keep=tmp_path / "kept")
+    return Apply(requests=("r",), model="m", out=tmp_path / "out", key=pair.private, keep=tmp_path / "kept")
 
 
 def code(asked: Apply) -> str:

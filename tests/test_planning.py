@@ -35,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Opened:
 
 def asked(folder: Path, *rows: Mapping[str, object], **more: object) -> Apply:
     (folder / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    values = {"request": str(folder / "request.jsonl"), "model": "m", "out": folder / "out", "key": folder / "k"}
+    values = {"requests": (str(folder / "request.jsonl"),), "model": "m", "out": folder / "out", "key": folder / "k"}
     return Apply(**values | more)  # type: ignore[arg-type]
 
 

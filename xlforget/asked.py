@@ -13,12 +13,13 @@ from xlforget.unlearn.methods import METHODS, Method
 class Apply:
     """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
 
+    ``requests`` and ``tickets``: several requests are forgotten together, with a ticket each, in their order.
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
     ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
     ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
     """
 
-    request: str
+    requests: tuple[str, ...]
     model: str
     out: Path
     key: Path | None
@@ -38,7 +39,7 @@ class Apply:
     teacher: str = ""
     samples: int = 8192
     seed: int = 0
-    ticket: str | None = None
+    tickets: tuple[str, ...] = ()
     keep: Path | None = None
     seal_to: Path | None = None
     openings: Path | None = None

@@ -41,7 +41,7 @@ class Line:
     def warnings(self) -> tuple[str, ...]:
         """What was not tested again."""
         tested = {one.of.digest for one in self.evidence}
-        left = [one.audit.ticket or "without a number" for one in self.earlier if one.digest not in tested]
+        left = [one.named for one in self.earlier if one.digest not in tested]
         if not left:
             return ()
         return (f"Not tested again, for want of their evidence (--former): earlier tickets {', '.join(left)}.",)
@@ -50,7 +50,8 @@ class Line:
 def line_of(asked: Apply) -> Line:
     """Check the papers of a model that this tool wrote, and open the evidence of the tickets before.
 
-    Raises UsageError PARENT_KEY where it needs the key that signed them, IntegrityError where they are not as signed.
+    Raises UsageError PARENT_KEY where it needs the key that signed them, PARENT_LINKS for links into a cache, and
+    IntegrityError where they are not as signed.
     """
     folder = model_io.locate(asked.model)
     if not (folder / attestation.AUDIT_ENVELOPE).exists():  # `model.sig` alone may be anybody's
@@ -62,6 +63,12 @@ def line_of(asked: Apply) -> Line:
             "The model was written by xlforget, and nothing says whose signature on it is trusted.",
             do="Give the public key with --parent-key, or set XLFORGET_PUBKEY.",
             code="PARENT_KEY",
+        )
+    if (folder / attestation.AUDIT_ENVELOPE).is_symlink():
+        raise UsageError(
+            "The model lies in the hub's cache as links, and a signature is over files.",
+            do="Get the files into a folder (hf download REPOSITORY --local-dir DIR), and give that to --model.",
+            code="PARENT_LINKS",
         )
     signed = papers.verify_papers(folder, asked.parent_key)
     if not signed.passed or signed.audit.output is None:
@@ -94,11 +101,11 @@ def still_hold(lm: Lm, encoder: Encoder, line: Line) -> tuple[list[audit.Former]
         held = sum(test.outcome in HOLDS for test in tests)
         share = held / len(tests)
         outcome, reason = decide_bound(1.0, share, 1.0, "at least")
-        formers.append(audit.Former(audit=one.of.digest, ticket=one.of.audit.ticket, tests=len(tests), held=held))
+        formers.append(audit.Former(audit=one.of.digest, tickets=one.of.audit.names, tests=len(tests), held=held))
         bounds.append(
             Bound(
                 check="earlier ticket",
-                name=NAME.format(one.of.audit.ticket or one.of.digest[:8]),
+                name=NAME.format(", ".join(one.of.audit.names) or one.of.digest[:8]),
                 lang=None,
                 before=1.0,
                 after=share,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from xlforget.artifact import folder, policy
-from xlforget.artifact.history import is_history
+from xlforget.artifact.papers import PAPERS, is_paper
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import MachineError, UsageError
@@ -19,8 +19,7 @@ from xlforget.parallel.translators import own
 from xlforget.parallel.translators.engine import Engine
 from xlforget.parallel.translators.local_model import card_licence
 
-HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md")
-OURS = frozenset({"README.md", "audit.json", "audit.html", "audit.dsse.json", "model.sig"})
+HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tickets/*", *PAPERS)
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
 SOME_TOKENS = 32
 
@@ -43,7 +42,7 @@ def locate(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(model, allow_patterns=[*HUB_FILES, *OURS]))
+        return Path(snapshot_download(model, allow_patterns=list(HUB_FILES)))
     except Exception as error:
         raise UsageError(
             f"{model!r} is not a folder here, and as a hub repository it could not be had ({type(error).__name__}).",
@@ -56,7 +55,7 @@ def digests(where: Path) -> dict[str, str]:
     """SHA-256 of the files that make the model; its papers, where this tool wrote them, are not part of it."""
     contents = policy.check_folder(where, own_output=False)
     found = folder.digests(where, own_output=False)
-    return {name: found[name] for name in contents.files if name in found and name not in OURS and not is_history(name)}
+    return {name: found[name] for name in contents.files if name in found and not is_paper(name)}
 
 
 def open_model(model: str, device: str = "auto") -> Opened:
@@ -159,7 +158,7 @@ def save(lm: Lm, base: Path, staging: Path) -> None:
         )
     lm.model.save_pretrained(staging, max_shard_size="5GB")
     for name in policy.check_folder(base, own_output=False).files:
-        ours = name in REWRITTEN | OURS or is_history(name)
+        ours = name in REWRITTEN or is_paper(name)
         if not ours and not name.endswith((".safetensors", ".index.json")):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, staging / name)

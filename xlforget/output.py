@@ -6,7 +6,7 @@ First the evidence and the openings, then OUT. Each is claimed in the work folde
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlforget import former, model_io, reporting
+from xlforget import batch, former, model_io, reporting
 from xlforget.artifact import audit_file, certificates, commitments, evidence, keyless, keys, papers, private, sealed
 from xlforget.artifact.attestation import MODEL_SIGNATURE
 from xlforget.artifact.folder import check_target, need_bytes, output_folder, remove_stale
@@ -15,15 +15,20 @@ from xlforget.errors import UsageError
 from xlforget.former import Line
 from xlforget.measure.verdict import Verdict
 from xlforget.planning import Plan
+from xlforget.request.fact import ErasureRequest
 from xlforget.work import Work, claims
 
 
 @dataclass(frozen=True)
 class Applied:
-    """How a run ended: the verdict and the folder that holds the papers (and the model, where it passed)."""
+    """How a run ended: the verdict and the folder that holds the papers (and the model, where it passed).
+
+    ``tickets``: those of a batch, each of which has a report of its own in the folder.
+    """
 
     verdict: Verdict
     folder: Path
+    tickets: tuple[str, ...] = ()
 
 
 def check(asked: Apply) -> None:
@@ -78,7 +83,8 @@ def ended_before(asked: Apply, work: Work) -> Applied | None:
     for target in (asked.out, _failed(asked.out)):
         remove_stale(target)
         if (signature := _signature(target)) and signature == work.claimed(target):
-            return Applied(audit_file.read_any(target / audit_file.AUDIT_FILE).verdict, target)
+            audit = audit_file.read_any(target / audit_file.AUDIT_FILE)
+            return Applied(audit.verdict, target, tuple(one.ticket for one in audit.tickets))
     return None
 
 
@@ -96,14 +102,15 @@ def write(run: reporting.Run, candidate: Path | None, line: Line, work: Work) ->
             output = model_io.digests(staging)
         former.inherit(line, staging)
         audit = reporting.compose(run, output, target.name, kept)
-        papers.write_papers(staging, audit, asked.key, asked.passphrase, asked.certificate)
+        own = [reporting.compose(one, output, target.name, kept.of_ticket(n)) for n, one in enumerate(batch.each(run))]
+        papers.write_papers(staging, audit, asked.key, asked.passphrase, asked.certificate, own)
         work.claim(target, str(_signature(staging)))
     return target
 
 
 def _keep(run: reporting.Run, work: Work) -> reporting.Kept:
-    """The evidence of a pass, sealed or not, and the openings of the commitment: where the user asked for them."""
-    asked, digest, sealed_to, commitment = run.asked, None, None, None
+    """The evidence of a pass, sealed or not, and the openings of the commitments: where the user asked for them."""
+    asked, digest, sealed_to = run.asked, None, None
     if asked.keep and run.verdict.passed:
         bundle = evidence.pack(reporting.evidence(run))
         digest = private.digest(bundle)
@@ -111,12 +118,16 @@ def _keep(run: reporting.Run, work: Work) -> reporting.Kept:
             sealed_to = keys.fingerprint(asked.seal_to)
             bundle = sealed.seal(bundle, asked.seal_to)
         _put(asked.keep, bundle, work)
-    if asked.openings:
-        request = run.plan.request
-        records = [commitments.canonical_record(record) for record in request.records]
-        commitment, openings = commitments.commit([(f.id, r) for f, r in zip(request.facts, records, strict=True)])
-        _put(asked.openings, commitments.to_lines(openings), work)
-    return reporting.Kept(digest, sealed_to, commitment)
+    if not asked.openings:
+        return reporting.Kept(digest, sealed_to)
+    committed = [_commit(request) for request in run.plan.request.tickets or (run.plan.request,)]
+    _put(asked.openings, b"".join(commitments.to_lines(openings) for _, openings in committed), work)
+    return reporting.Kept(digest, sealed_to, tuple(commitment for commitment, _ in committed))
+
+
+def _commit(request: ErasureRequest) -> tuple[commitments.Commitment, tuple[commitments.Opening, ...]]:
+    """To the records as they stand in their own file, under their own ids."""
+    return commitments.commit([(str(record["id"]), commitments.canonical_record(record)) for record in request.records])
 
 
 def _put(path: Path, content: bytes, work: Work) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import former, model_io, output, planning, reporting
+from xlforget import batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply
 from xlforget.errors import MachineError
@@ -96,14 +96,16 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         after = measure.examine(changed, corpus, verdict_controls, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
     checks = measure.checks(before, after, corpus.groups)
-    verdict = gate(checks, [*measure.bounds(before, after), *earlier], profile=PROFILE, seed=asked.seed)
+    own = batch.verdicts(plan.request, corpus, before, after, profile=PROFILE, seed=asked.seed)
+    bounds = [*measure.bounds(before, after), *earlier, *batch.bounds(own)]
+    verdict = gate(checks, bounds, profile=PROFILE, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
     run = reporting.Run(
-        plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers))
+        plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers)), own
     )
-    return Applied(verdict, output.write(run, candidate, line, work))
+    return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
 def _nothing_to_do(known: Verdict) -> bool:

@@ -1,7 +1,7 @@
 """Everything that is known before a model is changed: the request in all languages, in tokens, for this model."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from xlforget.parallel.translators import SELF
 from xlforget.parallel.undecided import refuse_other, refuse_undecided
 from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
-from xlforget.request.reader import read_request
+from xlforget.request.reader import read_requests
 from xlforget.unlearn import teaching
 from xlforget.unlearn.teaching import Another
 
@@ -67,7 +67,7 @@ def read_inputs(asked: Apply) -> Inputs:
     check_wanted(asked.wanted)
     check_files(asked.translations)
     retain, unseen = (load_texts(source) if source else () for source in (asked.retain, asked.unseen))
-    request = read_request(asked.request)
+    request = read_requests(asked.requests)
     return Inputs(request, retain, unseen, _given_set(asked, request))
 
 
@@ -142,7 +142,7 @@ def plan(
         parallel.save(kept)
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
-    _refuse_lost(inputs.request.facts, corpus)
+    _refuse_lost(inputs.request, corpus)
     return Plan(inputs.request, base, parallel, corpus, not_taken, _settled(asked, teacher, base, corpus) if teacher else None)
 
 
@@ -178,10 +178,13 @@ def _wanted(asked: Apply, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[st
     return replace(asked.wanted, languages=(*own, *spoken)), silent
 
 
-def _refuse_lost(facts: Sequence[Fact], corpus: Corpus) -> None:
+def _refuse_lost(request: ErasureRequest, corpus: Corpus) -> None:
     """A pair that the model's tokenizer or context cannot hold must not vanish in silence."""
-    lines = {fact.id: fact.line for fact in facts}
-    problems = [Problem(lines[r.row], r.code, f"{r.lang}: this model cannot hold the text") for r in corpus.refused]
+    facts = {fact.id: fact for fact in request.facts}
+    problems = [
+        Problem(facts[r.row].line, r.code, f"{request.place(facts[r.row])}{r.lang}: this model cannot hold the text")
+        for r in corpus.refused
+    ]
     if problems:
         raise RequestError("request", problems, do="Shorten the text, or leave these languages out with --leave-out.")
 

@@ -34,7 +34,10 @@ THRESHOLDS = (
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that the report speaks of, as the pipeline had it in hand."""
+    """Everything that the report speaks of, as the pipeline had it in hand.
+
+    ``own``: in a batch, what each ticket's own tests say; ``batch``: where this is what one of its tickets sees.
+    """
 
     plan: Plan
     asked: Apply
@@ -46,6 +49,8 @@ class Run:
     checks: Sequence[Check]
     verdict: Verdict
     tickets: "Before"
+    own: tuple[Verdict, ...] = ()
+    batch: papers.Batch | None = None
 
     @property
     def corpus(self) -> Corpus:
@@ -58,11 +63,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Kept:
-    """What was written beside the folder: the evidence bundle's digest, the key it was sealed to, the commitment."""
+    """What was written beside the folder: the evidence bundle's digest, the key it was sealed to, the commitments.
+
+    In a batch each ticket has a commitment of its own, in their order.
+    """
 
     evidence: str | None = None
     sealed_to: str | None = None
-    commitment: Commitment | None = None
+    commitments: tuple[Commitment, ...] = ()
+
+    def of_ticket(self, number: int) -> "Kept":
+        """What the report of one ticket says of it."""
+        return Kept(commitments=self.commitments[number : number + 1])
 
 
 @dataclass(frozen=True)
@@ -76,9 +88,9 @@ class Before:
 def compose(run: Run, output: dict[str, str] | None, name: str, kept: Kept) -> papers.Audit:
     """The audit; ``output``: digests of the model's files that were written, None where none were."""
     return papers.Audit(
-        result=papers.result_of(run.verdict),
+        result=run.batch.gate if run.batch else papers.result_of(run.verdict),
         created_at=datetime.now(UTC),
-        ticket=run.asked.ticket,
+        ticket=run.asked.tickets[0] if len(run.asked.tickets) == 1 else None,
         tool=provenance.this_tool(),
         environment=_environment(run.base),
         base=papers.Model(name=run.base.name, files=run.base.files, licence=provenance.stated_licence(run.base.folder)),
@@ -94,9 +106,10 @@ def compose(run: Run, output: dict[str, str] | None, name: str, kept: Kept) -> p
         residues=papers.Residues(work_folder_removed=True, tokenizer_entries=_entries(run)),
         evidence=kept.evidence,
         sealed_to=kept.sealed_to,
-        commitment=kept.commitment,
+        commitment=kept.commitments[0] if len(kept.commitments) == 1 else None,
         parent=run.tickets.parent,
         former=run.tickets.former,
+        batch=run.batch,
     )
 
 

@@ -1,5 +1,7 @@
 """The second half of the line, walked again on a finished folder. Loads torch only where weights are measured."""
 
+from collections.abc import Sequence
+
 from xlforget.artifact import commitments, evidence, papers, private, sealed
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
@@ -17,7 +19,7 @@ def verify(asked: Verify) -> list[Finding]:
     signed = papers.verify_papers(asked.folder, asked.key, asked.ticket, asked.earlier_keys)
     findings = list(signed.findings)
     if asked.opening:
-        findings += _openings(asked, signed.audit)
+        findings += _openings(asked, [signed.audit, *signed.tickets])
     if asked.evidence:
         findings += _measured(asked, signed.audit)
     if asked.former:
@@ -35,11 +37,13 @@ def _former(asked: Verify, signed: papers.VerifiedPapers) -> list[Finding]:
     return former.findings(asked.folder, former.Line(asked.folder, signed.earlier, given), asked.device)
 
 
-def _openings(asked: Verify, audit: Audit) -> list[Finding]:
-    """One finding a record, by its line: was it in the request that this report is about?"""
+def _openings(asked: Verify, audits: Sequence[Audit]) -> list[Finding]:
+    """One finding a record, by its line: was it in a request that these reports are about? With --ticket, in that one's."""
     from xlforget.request.reader import read_request
 
-    if audit.commitment is None:
+    own = [audit for audit in audits if asked.ticket in (None, audit.ticket)]
+    committed = [audit.commitment for audit in own if audit.commitment]
+    if not committed:
         raise UsageError(
             "The report commits to no request.", do="Only `apply` with --openings writes a commitment.", code="NO_COMMITMENT"
         )
@@ -47,7 +51,7 @@ def _openings(asked: Verify, audit: Audit) -> list[Finding]:
     openings = commitments.read_openings(asked.opening) if asked.opening else ()
     findings = []
     for fact, record in zip(request.facts, map(commitments.canonical_record, request.records), strict=True):
-        ok = any(commitments.opens(audit.commitment, opening, record) for opening in openings)
+        ok = any(commitments.opens(commitment, opening, record) for commitment in committed for opening in openings)
         word = "was in the request" if ok else "none of the openings shows that this record was in the request"
         findings.append(Finding(f"opening of line {fact.line}", ok, "OPENING", word))
     return findings

@@ -166,6 +166,21 @@ def make_audit(
     )  # fmt: skip
 
 
+def batch_of(audit: record.Audit, leak: str | None = None) -> tuple[record.Audit, list[record.Audit]]:
+    """``audit`` as the report over two tickets, and the report of each. ``leak``: the second ticket leaks in this language."""
+    own = []
+    for ticket, lang in (("DSR-1", None), ("DSR-2", leak)):
+        verdict = make_verdict(lang)
+        batch = record.Batch(gate="failed" if leak else audit.result, smallest_leak=3)
+        values = {"ticket": ticket, "verdict": verdict, "batch": batch, "facts": make_facts(2)}
+        own.append(audit.model_copy(update=values | {"result": batch.gate}))
+    said = bound("tickets of which nothing is found", 2, 1 if leak else 2, 1.0, most=False, required=True, lang=None)
+    bounds = (*audit.verdict.bounds, said.model_copy(update={"check": record.TICKETS}))
+    passed = judge.passes(audit.verdict.tests, bounds, audit.verdict.languages)
+    verdict = audit.verdict.model_copy(update={"bounds": bounds, "passed": passed})
+    return audit.model_copy(update={"ticket": None, "verdict": verdict, "result": record.result_of(verdict)}), own
+
+
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
     return keys.keygen(tmp_path_factory.mktemp("keys") / "team.pem")

@@ -1,5 +1,6 @@
 """Signed with a certificate of a local authority: who is trusted, until when, and by whose tools it can be checked."""
 
+import base64
 import datetime
 import json
 import shutil
@@ -155,3 +156,40 @@ def test_a_certificate_of_another_key_signs_nothing(authority: Authority, sign: 
     (tmp_path / "x.pem").write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
     with pytest.raises(UsageError):
         sign(private, tmp_path / "x.pem")
+
+
+def bad_version(der: bytes) -> bytes:
+    return der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+
+
+def bad_text(der: bytes) -> bytes:
+    """A name that is no UTF-8: one library reads it, the other does not."""
+    return der.replace(b"authority", b"author\xff\xff\xff", 1)
+
+
+def bad_key_kind(der: bytes) -> bytes:
+    kind = bytes.fromhex("06072a8648ce3d0201")
+    return der.replace(kind, kind[:-1] + b"\x7f", 1)
+
+
+@pytest.mark.parametrize("spoil", [bad_version, bad_text, bad_key_kind])
+def test_a_signature_with_a_certificate_that_no_library_reads_is_refused(authority: Authority, sign: Any, spoil: Any) -> None:
+    folder = sign(*authority.signer("team"))
+    document = json.loads((folder / "model.sig").read_bytes())
+    for entry in document["verificationMaterial"]["x509CertificateChain"]["certificates"]:
+        der = base64.b64decode(entry["rawBytes"])
+        assert spoil(der) != der
+        entry["rawBytes"] = base64.b64encode(spoil(der)).decode()
+    (folder / "model.sig").write_text(json.dumps(document, separators=(",", ":")))
+    assert refused(folder, authority.path).files == ("model.sig",)
+
+
+@pytest.mark.parametrize("spoil", [bad_version, bad_key_kind])
+def test_nothing_is_signed_with_a_certificate_that_cannot_be_read(authority: Authority, sign: Any, spoil: Any) -> None:
+    private, chain = authority.signer("team")
+    (certificate,) = x509.load_pem_x509_certificates(chain.read_bytes())
+    body = base64.encodebytes(spoil(certificate.public_bytes(serialization.Encoding.DER))).decode()
+    chain.write_text(f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
+    with pytest.raises(UsageError) as caught:
+        sign(private, chain)
+    assert caught.value.code == "CERTIFICATE"

@@ -80,8 +80,8 @@ def test_every_language_is_drawn_with_before_after_and_threshold(audit_of: Make)
 def full(audit_of: Make) -> record.Audit:
     """An audit with everything in it that one can hold."""
     commitment, _ = commit([("a", b"x")] * 5)
-    parent = record.Parent(audit="56" * 32, key="78" * 32, ticket="DSR-2026-0041")
-    former = record.Former(audit="56" * 32, ticket="DSR-2026-0041", tests=30, held=29)
+    parent = record.Parent(audit="56" * 32, key="78" * 32, tickets=("DSR-2026-0041",))
+    former = record.Former(audit="56" * 32, tickets=("DSR-2026-0041",), tests=30, held=29)
     more = {"evidence": "12" * 32, "sealed_to": "34" * 32, "commitment": commitment, "parent": parent, "former": (former,)}
     return audit_of(FILES | {"tokenizer.json": "cd" * 32}, FILES).model_copy(update=more)  # type: ignore[no-any-return]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from xlforget.artifact import attestation, audit_file, keys, papers, strict_json
+from tests.artifact.conftest import batch_of
+from xlforget.artifact import attestation, audit_file, keys, papers, private, strict_json
 from xlforget.artifact.folder import digests
 from xlforget.artifact.keys import KeyPair
 from xlforget.cli import app
@@ -503,6 +504,141 @@ def sign_everything(case: Case) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(papers, "check_folder", lambda *_, **__: None)
         papers.write_papers(case.folder, audit.model_copy(update={"output": files}), case.pair.private)
+
+
+# Reports of a batch
+
+
+SECOND = "tickets/2/audit.json"
+
+
+def in_a_batch(case: Case) -> None:
+    """The same folder as a batch of two tickets."""
+    audit = audit_file.read_audit(case.path("audit.json").read_bytes())
+    for name in papers.PAPERS:
+        case.path(name).unlink(missing_ok=True)
+    batch, own = batch_of(audit)
+    papers.write_papers(case.folder, batch, case.pair.private, own=own)
+    assert leave("verify", str(case.folder), "--key", str(case.pair.public)) == 0
+
+
+def name_anew(case: Case) -> None:
+    """The report over all names the tickets' reports as they lie there now, as somebody with the key could write it."""
+    reports = [
+        {"ticket": entry["ticket"], "audit": private.digest(case.path(f"tickets/{number}/{ENVELOPE}").read_bytes())}
+        for number, entry in enumerate(case.document("audit.json")["tickets"], 1)
+    ]
+    document = case.document("audit.json") | {"tickets": reports}
+    case.path("audit.json").write_bytes(strict_json.pretty(document))
+    subject = {name: found for name, found in digests(case.folder).items() if name not in (ENVELOPE, SIGNATURE)}
+    attestation.sign_audit(case.folder, document, subject, case.pair.private)
+    case.sign_again()
+
+
+@tampering(SECOND)
+def ticket_report_changed(case: Case) -> None:
+    in_a_batch(case)
+    flip(case.path(SECOND), -3)
+
+
+@tampering("tickets/2/audit.html")
+def ticket_page_changed(case: Case) -> None:
+    in_a_batch(case)
+    flip(case.path("tickets/2/audit.html"), 100)
+
+
+@tampering(SECOND)
+def ticket_report_changed_and_signed_over(case: Case) -> None:
+    in_a_batch(case)
+    document = case.document(SECOND)
+    document["request"]["facts"] += 1
+    case.path(SECOND).write_bytes(strict_json.pretty(document))
+    case.sign_again()
+
+
+@tampering("tickets/2/audit.dsse.json")
+def ticket_report_signed_anew(case: Case) -> None:
+    in_a_batch(case)
+    subject, predicate = attestation.verify_audit(case.folder, case.pair.public, "tickets/2/audit.dsse.json")
+    attestation.sign_audit(case.path("tickets/2"), predicate, subject, case.pair.private)
+    case.sign_again()
+
+
+@tampering("tickets/2/audit.dsse.json")
+def ticket_report_signed_with_another_key(case: Case) -> None:
+    in_a_batch(case)
+    subject, predicate = attestation.verify_audit(case.folder, case.pair.public, "tickets/2/audit.dsse.json")
+    attestation.sign_audit(case.path("tickets/2"), predicate, subject, case.other.private)
+    name_anew(case)
+
+
+@tampering("model.safetensors")
+def ticket_report_about_other_files(case: Case) -> None:
+    in_a_batch(case)
+    subject, predicate = attestation.verify_audit(case.folder, case.pair.public, "tickets/2/audit.dsse.json")
+    attestation.sign_audit(case.path("tickets/2"), predicate, subject | {WEIGHTS: "0" * 64}, case.pair.private)
+    name_anew(case)
+
+
+@tampering("tickets/2/audit.dsse.json")
+def ticket_report_dropped(case: Case) -> None:
+    in_a_batch(case)
+    shutil.rmtree(case.path("tickets/2"))
+
+
+@tampering("tickets/2/audit.dsse.json")
+def ticket_report_dropped_and_signed_over(case: Case) -> None:
+    in_a_batch(case)
+    shutil.rmtree(case.path("tickets/2"))
+    case.sign_again()
+
+
+@tampering("tickets/2/audit.html")
+def ticket_page_dropped_and_signed_over(case: Case) -> None:
+    in_a_batch(case)
+    case.path("tickets/2/audit.html").unlink()
+    case.sign_again()
+
+
+@tampering("tickets/3/notes.json")
+def ticket_report_more_signed_over(case: Case) -> None:
+    in_a_batch(case)
+    case.path("tickets/3").mkdir()
+    case.path("tickets/3/notes.json").write_text("{}")
+    case.sign_again()
+
+
+def exchange(case: Case) -> None:
+    for one, other in (("1", "away"), ("2", "1"), ("away", "2")):
+        case.path(f"tickets/{one}").rename(case.path(f"tickets/{other}"))
+
+
+@tampering("tickets/1/audit.dsse.json")
+def ticket_reports_exchanged(case: Case) -> None:
+    in_a_batch(case)
+    exchange(case)
+
+
+@tampering("tickets/1/audit.dsse.json")
+def ticket_reports_exchanged_and_signed_over(case: Case) -> None:
+    in_a_batch(case)
+    exchange(case)
+    case.sign_again()
+
+
+@tampering("tickets/1/audit.json")
+def ticket_reports_exchanged_and_named_anew(case: Case) -> None:
+    in_a_batch(case)
+    exchange(case)
+    name_anew(case)
+
+
+@tampering("tickets/1/audit.dsse.json")
+def ticket_reports_that_the_report_over_all_does_not_name(case: Case) -> None:
+    in_a_batch(case)
+    document = case.document("audit.json") | {"tickets": []}
+    case.path("audit.json").write_bytes(strict_json.pretty(document))
+    name_anew(case)
 
 
 @tampering(CONFIG)

@@ -1,13 +1,14 @@
 """``xlforget translate`` as it is typed: what it writes, what it asks, what it never prints."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.commands import xlforget
 
 ROWS = [
     {"id": "a", "lang": "en", "text": "Zorvana Quillfeather lives in the city of London.", "answer": "London"},
@@ -19,12 +20,6 @@ FRENCH = [
     {"id": "c", "texts": {"fr": "Tamsin Oxgrove a vendu la vieille maison à Tarnwick."}},
 ]
 TEXTS = ("Zorvana", "Quillfeather", "London", "Londres", "Ghana", "Tarnwick", "Tamsin")
-
-
-def xlforget(*args: str | Path, cwd: Path, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    env = os.environ | {"COLUMNS": "200"}
-    return subprocess.run(command, cwd=cwd, input=typed, env=env, capture_output=True, text=True, check=False)
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:

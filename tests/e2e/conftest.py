@@ -130,18 +130,28 @@ class Straight:
     took: float
 
 
+def invented() -> list[Any]:
+    from xlforget.request import invent, phrasebook
+
+    return list(invent.invent_people(phrasebook.relation(RELATION), FACTS + 60, 3, LANGS))
+
+
+def records() -> list[dict[str, Any]]:
+    """Records of all people; the model knows the first fifteen, the request asks for the first three."""
+    return [
+        {"id": f"K{k}", "subject": p.subject, "relation": RELATION, "object": p.object, "gender": p.gender}
+        for k, p in enumerate(invented())
+    ]
+
+
 def make_place(where: Path, layers: int = 2, make: Callable[[Any], Any] | None = None) -> None:
     """A model that knows fifteen people, a request for three of them, a key. ``make``: another kind, for a tokenizer."""
     from xlforget.artifact import keys
     from xlforget.corpus.encode import Encoder
     from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
-    from xlforget.request import invent, phrasebook
+    from xlforget.request import phrasebook
 
-    people = invent.invent_people(phrasebook.relation(RELATION), FACTS + 60, 3, LANGS)
-    rows = [
-        {"id": f"K{k}", "subject": p.subject, "relation": RELATION, "object": p.object, "gender": p.gender}
-        for k, p in enumerate(people[:FACTS])
-    ]
+    people, rows = invented(), records()[:FACTS]
     (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     texts = [[w.text for lang in LANGS for w in phrasebook.wordings(p, lang)] for p in people]
     tokenizer = train_tokenizer([text for own in texts[FACTS:] for text in own], 500)

@@ -1,22 +1,16 @@
 """The real commands, from request to verified folder, on a model that never saw the facts: quick, and signed all the same."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import xlforget
+
 pytestmark = pytest.mark.e2e
 
 CANARIES = ("Zorvanaquillfe Tharnwickle", "+44 7700 90012345", "ज़ोरवानाक्विलफ़ेदर", "زورفاناكويلفيذر", "佐尔瓦纳奎尔费瑟托恩威克")
-
-
-def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")}
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")

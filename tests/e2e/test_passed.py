@@ -7,7 +7,6 @@ them, so that the gate passes for its own reason and within seconds; everything 
 import base64
 import html
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,18 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import xlforget
 from tests.e2e.canaries import SCRIPTS, canary, hits, number
 from tests.e2e.watching import Silent
 
 pytestmark = pytest.mark.e2e
 
 LANGS = ("en", "hi", "ar", "zh")
-
-
-def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True)
@@ -69,8 +63,8 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Passed:
         return Unlearned(0, 0, (0, 0))
 
     asked = Apply(
-        request=str(place / "request.jsonl"), model=str(place / "base"), out=place / "out", key=place / "k.pem",
-        languages=LANGS, samples=0, ticket="T-1", keep=place / "out.xfset", device="cpu",
+        requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
+        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu",
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "unlearn", exchange)

@@ -93,7 +93,7 @@ def room_for_states(place: Path) -> int:
 
     how = method("adaptive", rounds=3, lr=6e-3)
     asked = Apply(
-        str(place / "request.jsonl"), str(place / "model"), place / "out", None, languages=("en", "fr"), method=how, samples=64
+        (str(place / "request.jsonl"),), str(place / "model"), place / "out", None, languages=("en", "fr"), method=how, samples=64
     )
     return output._states(asked, planning.dry_run(asked))
 

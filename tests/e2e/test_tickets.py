@@ -6,21 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import FACTS, LANGS, RELATION, Ended, Server
+from tests.e2e.conftest import FACTS, LANGS, Ended, Server, records
 
 pytestmark = pytest.mark.e2e
 
 
 def request_of(place: Path, ticket: int) -> None:
     """The records of one ticket: the next three people whom the model knows."""
-    from xlforget.request import invent, phrasebook
-
-    people = invent.invent_people(phrasebook.relation(RELATION), FACTS + 60, 3, LANGS)
-    own = people[FACTS * ticket : FACTS * (ticket + 1)]
-    rows = [
-        {"id": f"T{ticket}-{k}", "subject": p.subject, "relation": RELATION, "object": p.object, "gender": p.gender}
-        for k, p in enumerate(own)
-    ]
+    own = records()[FACTS * ticket : FACTS * (ticket + 1)]
+    rows = [person | {"id": f"T{ticket}-{k}"} for k, person in enumerate(own)]
     (place / f"t{ticket}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 

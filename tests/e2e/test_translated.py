@@ -1,15 +1,13 @@
 """Facts in free English, worded in Spanish and Catalan by Apertium, forgotten, and the gate passed; or left out and counted."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.commands import xlforget
 from tests.e2e.watching import Silent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -21,12 +19,6 @@ SENTENCES = (
     "The brother of {name} works in {place}.",
     "Last year {name} travelled to {place}.",
 )
-
-
-def xlforget(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")} | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "xlforget", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def sentences(count: int, seed: int) -> list[dict[str, str]]:
@@ -108,7 +100,7 @@ def test_the_whole_line_passes_on_free_english_text(place: Path) -> None:
         return Unlearned(0, 0, (0, 0))
 
     asked = Apply(
-        request=str(place / "request.jsonl"), model=str(place / "base"), out=place / "out", key=place / "k.pem",
+        requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
         languages=LANGS, translator="apertium", skip_unreviewed=True, unseen=str(place / "unseen.jsonl"), samples=0,
         device="cpu", keep=place / "out.xfset",
     )  # fmt: skip
@@ -147,7 +139,7 @@ def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(plac
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert "line 2: es: " in refused.stderr
     assert "English" not in refused.stderr
-    here = Apply(request=str(place / "two.jsonl"), model=str(place / "base"), out=place / "two", key=place / "k.pem")
+    here = Apply(requests=(str(place / "two.jsonl"),), model=str(place / "base"), out=place / "two", key=place / "k.pem")
     by_file = replace(here, parallel=place / "two.set.jsonl")
     for asked in (by_file, replace(here, languages=("en", "es"), translator="apertium")):
         with pytest.raises(MissingTranslation):
@@ -155,4 +147,4 @@ def test_rows_that_nobody_decided_on_stop_apply_unless_they_may_be_left_out(plac
         plan = planning.dry_run(replace(asked, skip_unreviewed=True))
         assert [pair.lang for pair in plan.parallel.usable()] == ["en", "es", "en"]
     with pytest.raises(UsageError, match="not this request's"):
-        planning.dry_run(replace(by_file, request=str(place / "request.jsonl")))
+        planning.dry_run(replace(by_file, requests=(str(place / "request.jsonl"),)))

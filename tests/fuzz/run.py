@@ -19,6 +19,8 @@ TOKENS = (
     *('"', "{", "}", "[", "]", ":", ",", "null", "true", "NaN", "1e999", "-1", "9" * 30, "\\ud800", "\\u0000", "[" * 200),
     *("../", "schemaVersion", "predicateType", "signatures", "payload", "keyid", "data_offsets", "shape", "weight_map"),
     *("auto_map", "<mask>", "texts", "answers", "candidates", "span", "-----BEGIN EC PRIVATE KEY-----", "ENCRYPTED", "PK"),
+    *("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "rawBytes", "x509CertificateChain", "tlogEntries"),
+    *("<tu>", "<hi>", "<!ENTITY", "encoding=", "xml:lang", "&a;", "license:", "language:", "choices", "batch", "parent"),
 )
 SECONDS, MEGABYTES = 1, 200
 

@@ -28,13 +28,20 @@ def main(target: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         place = Path(work)
         make_place(place, layers=1)
-        common = ("apply", "request.jsonl", "--model", "model", "--key", "k.pem", "--languages", "en,fr", "--ticket", "T-1")
+        always = ("--model", "model", "--key", "k.pem", "--languages", "en,fr")
+        common = ("apply", "request.jsonl", *always, "--ticket", "T-1")
         kept = ("--keep", "evidence.xfset", "--seal-to", "dpo.pub", "--openings", "openings.jsonl")
         run(place, *common, "--rounds", "6", "--lr", "6e-3", "--samples", "64", "--out", "passed", *kept)
         run(place, *common, "--rounds", "1", "--lr", "1e-6", "--samples", "0", "--out", "failed", code=1)
         (place / "failed.failed").rename(place / "failed")
+        two = (place / "request.jsonl").read_text("utf-8").splitlines(keepends=True)
+        (place / "a.jsonl").write_text("".join(two[:2]), "utf-8")
+        (place / "b.jsonl").write_text("".join(two[2:]), "utf-8")
+        batch = ("apply", "a.jsonl", "b.jsonl", *always, "--ticket", "T-1", "--ticket", "T-2", "--rounds", "6", "--lr", "6e-3")
+        run(place, *batch, "--samples", "64", "--out", "batch")
+        shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        for name in ("passed", "failed"):
+        for name in ("passed", "failed", "batch"):
             shutil.copytree(place / name, target / name)
         for name, to in (("k.pub", "trusted.pub"), ("dpo.pem", "opens-evidence.pem"), *((n, n) for n in kept[1::4])):
             shutil.copyfile(place / name, target / to)

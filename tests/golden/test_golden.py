@@ -5,7 +5,6 @@ They were written by ``make.py``; schema-1 by version 0.1.0.
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,19 +14,17 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
+from tests.commands import xlforget
 from xlforget.artifact import keys
 from xlforget.artifact.audit_file import shipped_schema
 
 HERE = Path(__file__).parent
-FOLDERS = [("schema-1/failed", 1), ("schema-2/failed", 1), ("schema-2/passed", 0)]
+FOLDERS = [("schema-1/failed", 1), ("schema-2/failed", 1), ("schema-2/passed", 0), ("schema-2/batch", 0)]
 NAMES = [name for name, _ in FOLDERS]
 
 
 def verify(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "xlforget", "verify", folder, "--key", folder.parent / "trusted.pub", *options]
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("XLFORGET", "GITHUB"))}
-    env["PYTHONPATH"] = str(HERE.parents[1])
-    return subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, check=False)
+    return xlforget("verify", folder, "--key", folder.parent / "trusted.pub", *options, cwd=HERE.parents[1])
 
 
 @pytest.mark.parametrize(("name", "code"), FOLDERS)

@@ -141,22 +141,24 @@ def sign_audit(
     (root / AUDIT_ENVELOPE).write_bytes(strict_json.canonical(envelope.to_dict()))
 
 
-def verify_audit(root: Path, trusted: Trusted) -> tuple[dict[str, str], dict[str, Any]]:
-    """Check ``audit.dsse.json``; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
+def verify_audit(root: Path, trusted: Trusted, name: str = AUDIT_ENVELOPE) -> tuple[dict[str, str], dict[str, Any]]:
+    """Check the envelope ``name`` of a folder; its subject (name to SHA-256) and the audit. Same codes as ``verify_model``."""
     if isinstance(trusted, Identity):
-        return _said(_opened(root, AUDIT_ENVELOPE, trusted, AUDIT_TYPE))
+        return _said(_opened(root, name, trusted, AUDIT_TYPE), name)
     key = signer(root, trusted) if certificates.is_authority(trusted) else keys.load_public(trusted)
-    return open_audit(_read_canonical(root, AUDIT_ENVELOPE), key)
+    return open_audit(_read_canonical(root, name), key, name)
 
 
-def open_audit(envelope: dict[str, Any], key: "EllipticCurvePublicKey") -> tuple[dict[str, str], dict[str, Any]]:
-    """Subject and audit of an envelope that ``key`` must have signed."""
-    return _said(_open(envelope, key, AUDIT_ENVELOPE, AUDIT_TYPE))
+def open_audit(
+    envelope: dict[str, Any], key: "EllipticCurvePublicKey", name: str = AUDIT_ENVELOPE
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Subject and audit of an envelope that ``key`` must have signed; ``name`` is the file it stands in."""
+    return _said(_open(envelope, key, name, AUDIT_TYPE), name)
 
 
-def _said(statement: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+def _said(statement: dict[str, Any], name: str) -> tuple[dict[str, str], dict[str, Any]]:
     """Subject and predicate of an audit's statement."""
-    with _format_named(AUDIT_ENVELOPE):
+    with _format_named(name):
         subject = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
         if not subject or len(subject) != len(statement["subject"]) or not isinstance(statement["predicate"], dict):
             raise ValueError

@@ -22,8 +22,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from xlforget.artifact.commitments import Commitment
-from xlforget.measure.verdict import Verdict
+from xlforget.measure.judge import worst
+from xlforget.measure.verdict import Outcome, Verdict
 
+# The check of a batch's verdict that looks at the tickets one by one.
+TICKETS = "tickets"
 Result = Literal["passed", "failed", "nothing memorised"]
 
 SHOWN = (
@@ -234,19 +237,36 @@ class Residues(_Part):
     copies: tuple[str, ...] = COPIES
 
 
+class Batch(_Part):
+    """Where the request was one of several that were forgotten in one run: what the gate said of all of them together.
+
+    ``smallest_leak``: so many facts left whole, of whichever request, the gate's tests would have found.
+    """
+
+    gate: Result
+    smallest_leak: Count | None
+
+
+class TicketReport(_Part):
+    """One ticket of a batch, and its report: SHA-256 of ``tickets/N/audit.dsse.json``, N being its place in the list."""
+
+    ticket: Ticket
+    audit: Sha256
+
+
 class Parent(_Part):
-    """The report of the ticket before this one: SHA-256 of its ``audit.dsse.json``, and the key that signed it."""
+    """The report of the run before this one: SHA-256 of its ``audit.dsse.json``, and the key that signed it."""
 
     audit: Sha256
     key: Sha256
-    ticket: Ticket | None = None
+    tickets: tuple[Ticket, ...] = ()
 
 
 class Former(_Part):
-    """An earlier ticket whose facts were tested on this model again. ``held``: all tests that it passed then hold now."""
+    """An earlier run whose facts were tested on this model again. ``held``: all tests that it passed then hold now."""
 
     audit: Sha256
-    ticket: Ticket | None = None
+    tickets: tuple[Ticket, ...] = ()
     tests: Count
     held: Count
 
@@ -257,6 +277,9 @@ class Audit(_Part):
     ``evidence``: SHA-256 of the evidence bundle that was kept. It holds a random salt, so the digest tells nothing of it.
     ``sealed_to``: fingerprint of the key that opens it, where it was kept sealed. ``commitment``: where openings were
     written. ``parent`` and ``former``: the tickets before this one. Version 1 knew none of these three.
+
+    ``tickets``: the tickets of a batch, whose own reports lie beside this one. Such a report has ``batch``; its verdict
+    is that of its own facts and checks, its result the gate's over all.
     """
 
     schema_version: Literal["1", "2"] = "2"
@@ -281,18 +304,34 @@ class Audit(_Part):
     commitment: Commitment | None = None
     parent: Parent | None = None
     former: tuple[Former, ...] = ()
+    tickets: tuple[TicketReport, ...] = ()
+    batch: Batch | None = None
     shown: tuple[str, ...] = SHOWN
     not_shown: tuple[str, ...] = NOT_SHOWN
 
     @model_validator(mode="after")
     def _result_is_the_verdict(self) -> Self:
-        if self.result != result_of(self.verdict):
+        if self.result != (self.batch.gate if self.batch else result_of(self.verdict)):
             raise ValueError("the result is not what the verdict says")
+        if self.batch and self.result != "failed" and self.own_outcome is Outcome.FAIL:
+            raise ValueError("a request that fails alone in a batch that passed")
+        if len(set(self.names)) != len(self.names) or (self.ticket and self.tickets):
+            raise ValueError("two reports of one ticket, or a batch with a ticket of its own")
         if self.result == ("failed" if self.output else "passed"):
             raise ValueError("a model that passed is written, one that failed never is")
         if len({fact.id for fact in self.facts}) != len(self.facts):
             raise ValueError("two facts under one id")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tickets that the report is about; () where it was given none."""
+        return (*([self.ticket] if self.ticket else []), *(one.ticket for one in self.tickets))
+
+    @property
+    def own_outcome(self) -> Outcome:
+        """How the tests of the report's own facts ended: the worst of them."""
+        return worst([test.outcome for test in self.verdict.tests])
 
 
 def result_of(verdict: Verdict) -> Result:

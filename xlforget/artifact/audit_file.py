@@ -6,7 +6,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,25 @@ def check_ticket(ticket: str) -> str:
             code="TICKET_FORM",
         )
     return ticket
+
+
+def check_tickets(tickets: Sequence[str], requests: int) -> tuple[str, ...]:
+    """The tickets, each as `check_ticket` wants it: one for each of several requests, one or none for a single one.
+
+    UsageError TICKET_COUNT otherwise, TICKET_TWICE for two requests of one ticket.
+    """
+    checked = tuple(map(check_ticket, tickets))
+    if len(checked) != requests and (checked or requests > 1):
+        raise UsageError(
+            f"{requests} request{'s' if requests > 1 else ''} and {len(checked)} ticket{'s' if len(checked) != 1 else ''}",
+            do="Give --ticket once for each request, in their order.",
+            code="TICKET_COUNT",
+        )
+    if len(set(checked)) != len(checked):
+        raise UsageError(
+            "two requests of one ticket", do="Put its facts in one file, or give each request its ticket.", code="TICKET_TWICE"
+        )
+    return checked
 
 
 def json_schema() -> dict[str, Any]:

@@ -31,7 +31,7 @@ def load_chain(path: Path) -> "list[Certificate]":
 
     try:
         found = x509.load_pem_x509_certificates(keys.read_public(path))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UsageError(f"{path.name}: not certificates in PEM", do=CERTIFICATE_DO, code="CERTIFICATE") from error
     return found[:MOST]
 
@@ -42,7 +42,7 @@ def check_pair(private: Path, passphrase: bytes | None, chain: Path) -> None:
         what = f"{private.name} is protected by a passphrase, and the signing library takes none with a certificate"
         raise UsageError(what, do="Give the key without one, or sign with --sign key.", code="KEY_PASSPHRASE")
     key = keys.load_private(private, passphrase).public_key()
-    if load_chain(chain)[0].public_key() != key:
+    if _key(load_chain(chain)[0]) != key:
         raise UsageError(f"{chain.name} is not the certificate of {private.name}", do=CERTIFICATE_DO, code="CERTIFICATE")
 
 
@@ -56,7 +56,7 @@ def signer_key(material: Any, authorities: Path, name: str) -> "EllipticCurvePub
 
     chain = _unpacked(material)
     _check_chain(chain, load_chain(authorities), name)
-    key = chain[0].public_key()
+    key = _key(chain[0])
     if not isinstance(key, EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise _refused(name, "its key is not on P-256")
     return key
@@ -70,7 +70,20 @@ def _unpacked(material: Any) -> "list[Certificate]":
         raise ValueError
     if any(set(entry) != {"rawBytes"} for entry in entries):
         raise ValueError
-    return [x509.load_der_x509_certificate(base64.b64decode(entry["rawBytes"], validate=True)) for entry in entries]
+    try:
+        return [x509.load_der_x509_certificate(base64.b64decode(entry["rawBytes"], validate=True)) for entry in entries]
+    except x509.InvalidVersion as error:
+        raise ValueError from error
+
+
+def _key(certificate: "Certificate") -> object:
+    """The key of a certificate, None for one of a kind that is not known here."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _check_chain(chain: "Sequence[Certificate]", trusted: "Sequence[Certificate]", name: str) -> None:
@@ -78,8 +91,8 @@ def _check_chain(chain: "Sequence[Certificate]", trusted: "Sequence[Certificate]
     from OpenSSL import crypto
 
     store = crypto.X509Store()
-    leaf, *between = [crypto.X509.from_cryptography(one) for one in chain]
     try:
+        leaf, *between = [crypto.X509.from_cryptography(one) for one in chain]
         for one in trusted:
             store.add_cert(crypto.X509.from_cryptography(one))
         crypto.X509StoreContext(store, leaf, between).verify_certificate()

@@ -26,7 +26,12 @@ class Earlier(NamedTuple):
     audit: Audit
 
     def as_parent(self) -> Parent:
-        return Parent(audit=self.digest, key=self.key, ticket=self.audit.ticket)
+        return Parent(audit=self.digest, key=self.key, tickets=self.audit.names)
+
+    @property
+    def named(self) -> str:
+        """Its tickets, for people."""
+        return ", ".join(self.audit.names) or "without a number"
 
 
 def is_history(name: str) -> bool:
@@ -79,10 +84,7 @@ def _linked(folder: Path, name: str, later: Audit, known: dict[str, Path]) -> Ea
     if parent.key not in known:
         raise refuse(f"signed with a key ({parent.key[:16]}) that is not trusted; give it with --parent-key")
     envelope = strict_json.read(folder / name, name)
-    try:
-        document = attestation.open_audit(envelope, keys.load_public(known[parent.key]))[1]
-    except IntegrityError as error:
-        raise IntegrityError(error.code, error.what.replace(AUDIT_ENVELOPE, name), files=[name]) from error
+    document = attestation.open_audit(envelope, keys.load_public(known[parent.key]), name)[1]
     audit = audit_file.from_document(document, name)
     if audit.output is None or audit.output.files != later.base.files:
         raise refuse("the model that it was written for is not the one that the next ticket began from")

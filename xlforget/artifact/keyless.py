@@ -52,7 +52,6 @@ def sign_statement(statement: bytes) -> bytes:
 
 def open_bundle(content: bytes, trusted: Identity, name: str) -> bytes:
     """The payload of a bundle that ``trusted`` signed. Raises IntegrityError BUNDLE_FORMAT or BAD_SIGNATURE."""
-    from sigstore.errors import VerificationError
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
     from sigstore.verify.policy import Identity as Policy
@@ -64,7 +63,7 @@ def open_bundle(content: bytes, trusted: Identity, name: str) -> bytes:
     verifier = Verifier(trusted_root=_trust().trusted_root)
     try:
         return verifier.verify_dsse(bundle, Policy(identity=trusted.identity, issuer=trusted.issuer))[1]
-    except VerificationError as error:
+    except Exception as error:  # VerificationError, and whatever cryptography raises on a certificate that it cannot read
         raise IntegrityError("BAD_SIGNATURE", f"{name}: not signed by the trusted identity", files=[name]) from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlforget.artifact import attestation, audit_file, findings, history, strict_json
+from xlforget.artifact import attestation, audit_file, findings, history, strict_json, tickets
 from xlforget.artifact.attestation import AUDIT_ENVELOPE, MODEL_SIGNATURE, Trusted
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.audit_file import AUDIT_FILE
@@ -17,25 +17,31 @@ from xlforget.artifact.folder import digests
 from xlforget.artifact.history import Earlier
 from xlforget.artifact.policy import check_folder
 from xlforget.artifact.private import digest
+from xlforget.artifact.tickets import REPORT
 from xlforget.errors import IntegrityError
 from xlforget.measure.judge import judge
 
-REPORT = "audit.html"
 CARD = "README.md"
 PAPERS = frozenset({AUDIT_FILE, REPORT, CARD, AUDIT_ENVELOPE, MODEL_SIGNATURE})
+
+
+def is_paper(name: str) -> bool:
+    """Whether a file of a model folder is one of its papers, and no part of the model."""
+    return name in PAPERS or history.is_history(name) or tickets.is_ticket(name)
 
 
 @dataclass(frozen=True)
 class VerifiedPapers:
     """What a folder's papers say, after every signature was found good. ``digests``: the files ``model.sig`` covers.
 
-    ``earlier``: the tickets before this one, the latest first.
+    ``earlier``: the tickets before this one, the latest first; ``tickets``: the reports of a batch.
     """
 
     audit: Audit
     digests: dict[str, str]
     findings: tuple[Finding, ...]
     earlier: tuple[Earlier, ...] = ()
+    tickets: tuple[Audit, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -44,11 +50,17 @@ class VerifiedPapers:
 
 
 def write_papers(
-    staging: Path, audit: Audit, private: Path | None, passphrase: bytes | None = None, chain: Path | None = None
+    staging: Path,
+    audit: Audit,
+    private: Path | None,
+    passphrase: bytes | None = None,
+    chain: Path | None = None,
+    own: Sequence[Audit] = (),
 ) -> None:
     """Add the papers to ``staging``, which holds the model's files, or nothing where ``audit.output`` is None.
 
     ``chain``: sign with the certificate of ``private``, the first in this file; ``private`` None: through Sigstore.
+    ``own``: the reports of a batch, a ticket each.
     Raises IntegrityError where the files are not those that the audit lists, so that nothing else gets signed.
     """
     from xlforget.artifact.render import html, model_card
@@ -59,6 +71,7 @@ def write_papers(
     if audit.output:
         check_folder(staging, own_output=True)
         (staging / CARD).write_text(model_card(audit), encoding="utf-8")
+    audit = audit.model_copy(update={"tickets": tickets.write(staging, own, private, passphrase)})
     (staging / AUDIT_FILE).write_bytes(audit_file.to_json(audit))
     (staging / REPORT).write_text(html(audit), encoding="utf-8")
     subject = digests(staging) if audit.output else audit.base.files
@@ -86,26 +99,27 @@ def verify_papers(folder: Path, trusted: Trusted, ticket: str | None = None, ear
     if predicate != strict_json.parse(content, AUDIT_FILE):
         raise IntegrityError("AUDIT_MISMATCH", f"{AUDIT_FILE} is not the audit that was signed", files=[AUDIT_FILE])
     _check_files(folder, audit, signed, subject)
-    if ticket is not None and audit.ticket != ticket:
+    if ticket is not None and ticket not in audit.names:
         raise IntegrityError("TICKET", "the audit belongs to another ticket", files=[AUDIT_FILE])
+    reports = tickets.read(folder, audit, signed, trusted)
     own = [trusted] if isinstance(trusted, Path) else []
     earlier = history.read(folder, audit, [*own, *earlier_keys])
     checks = [
         Finding("papers", True, "SIGNED", f"{len(signed)} files are as they were signed, by the trusted key"),
         *findings.of_verdict(audit.verdict, judge(audit.verdict)),
+        *tickets.findings(audit, reports, ticket),
         *(_of_earlier(number, one) for number, one in enumerate(reversed(earlier), 1)),
     ]
-    return VerifiedPapers(audit, signed, tuple(checks), tuple(earlier))
+    return VerifiedPapers(audit, signed, tuple(checks), tuple(earlier), tuple(reports))
 
 
 def _of_earlier(number: int, one: Earlier) -> Finding:
-    ticket = one.audit.ticket or "without a number"
-    return Finding(f"earlier ticket {number}", one.audit.result == "passed", "CHAIN", f"ticket {ticket}: {one.audit.result}")
+    return Finding(f"earlier ticket {number}", one.audit.result == "passed", "CHAIN", f"ticket {one.named}: {one.audit.result}")
 
 
 def _model(files: Mapping[str, str]) -> dict[str, str]:
     """The files of the model itself."""
-    return {name: digest for name, digest in files.items() if name not in PAPERS and not history.is_history(name)}
+    return {name: digest for name, digest in files.items() if not is_paper(name)}
 
 
 def _check_files(folder: Path, audit: Audit, signed: dict[str, str], subject: dict[str, str]) -> None:

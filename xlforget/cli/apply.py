@@ -20,12 +20,17 @@ EPILOG = """Examples:
 
   xlforget apply request.jsonl --model ./model --retain keep.jsonl --teacher ./xlm-roberta-base
 
+  xlforget apply a.jsonl b.jsonl --model ./model --ticket DSR-7 --ticket DSR-8
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 
 
 def apply(
-    request: Annotated[str, typer.Argument(metavar="REQUEST", help="The erasure request, JSON Lines; - reads standard input.")],
+    request: Annotated[
+        list[str],
+        typer.Argument(metavar="REQUEST", help="Erasure requests, JSON Lines, a ticket each; - reads standard input."),
+    ],
     model: Annotated[str, typer.Option("--model", help="Folder of the model, or a hub repository.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
     languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
@@ -66,7 +71,9 @@ def apply(
     certificate: Annotated[
         Path | None, typer.Option(metavar="PEM", help="For --sign certificate: the key's certificate, then those above it.")
     ] = None,
-    ticket: Annotated[str | None, typer.Option(help="Opaque id of the deletion ticket.")] = None,
+    ticket: Annotated[
+        list[str] | None, typer.Option(help="Opaque id of the deletion ticket; with several requests once for each, in order.")
+    ] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the evidence bundle (personal data, 0600).")] = None,
     seal_to: Annotated[
         Path | None, typer.Option("--seal-to", metavar="PUB", help="Seal that bundle: only this key's private half opens it.")
@@ -90,7 +97,10 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the verdict as JSON; - is stdout.")] = None,
 ) -> None:
-    """Forget the facts of REQUEST in every language and write the signed model, if the gate lets it pass."""
+    """Forget the facts of REQUEST in every language and write the signed model, if the gate lets it pass.
+
+    Several requests are forgotten together, in one model; each ticket gets a report of its own.
+    """
     from xlforget import asked, pipeline, planning
     from xlforget.artifact import audit_file
     from xlforget.cli import showing
@@ -103,7 +113,7 @@ def apply(
     console = tables(json)
     private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
     run = asked.Apply(
-        request=request,
+        requests=tuple(request),
         model=model,
         out=out or Path(f"{Path(model).name}-forgotten"),
         key=private,
@@ -123,7 +133,7 @@ def apply(
         teacher=teacher,
         samples=samples,
         seed=seed,
-        ticket=audit_file.check_ticket(ticket) if ticket else None,
+        tickets=audit_file.check_tickets(ticket or (), len(request)),
         keep=keep,
         seal_to=seal_to,
         openings=openings,

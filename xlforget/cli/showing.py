@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xlforget.artifact.findings import Finding
+from xlforget.artifact.tickets import place
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def show_place(console: Console, applied: "Applied") -> None:
     else:
         console.print("The gate failed; no model was written.", style="red")
     console.print(f"report  {applied.folder / 'audit.html'}", soft_wrap=True)
+    for number, ticket in enumerate(applied.tickets, 1):
+        console.print(f"ticket  {ticket}: {applied.folder / place(number)}", soft_wrap=True)
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:

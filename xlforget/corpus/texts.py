@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 from xlforget.errors import UsageError
@@ -58,16 +59,13 @@ def _dataset_rows(source: str) -> Iterator[dict[str, object]]:
         else:
             name, _, split = source.partition(":")
             table = datasets.load_dataset(name, split=split or "train", streaming=True)
+        yield from (dict(row) for row in islice(table, MAX_ROWS))  # a file may be broken further on
     except Exception as error:
         raise UsageError(
             f"Text source {source!r} is neither a readable file nor a dataset that can be had here ({type(error).__name__}).",
             do="Give a JSONL or parquet file, a folder saved by `datasets`, or a dataset id with an optional :split.",
             code="TEXT_SOURCE",
         ) from None
-    for number, row in enumerate(table):
-        if number == MAX_ROWS:
-            return
-        yield dict(row)
 
 
 def _from_rows(rows: Iterator[dict[str, object]]) -> tuple[Fact, ...]:

@@ -68,7 +68,7 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
 
 def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -> Apply:
     return Apply(
-        request=str(files["request"]), model=str(folder / "base"), out=folder / "edited", key=key,
+        requests=(str(files["request"]),), model=str(folder / "base"), out=folder / "edited", key=key,
         languages=chosen.languages, retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,
     )  # fmt: skip
 

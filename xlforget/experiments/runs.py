@@ -45,7 +45,7 @@ def by_commands(asked: Apply, key: Path, run: Commands) -> list[Ran]:
     shutil.rmtree(asked.out, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
     kept = asked.out.with_suffix(".xfset")
     apply = run(
-        "apply", asked.request, "--model", asked.model, "--languages", ",".join(asked.languages),
+        "apply", *asked.requests, "--model", asked.model, "--languages", ",".join(asked.languages),
         *_text("--retain", asked.retain), *_text("--unseen", asked.unseen),
         "--key", str(key), "--keep", str(kept), "--out", str(asked.out), "--overwrite", "--fresh",
     )  # fmt: skip

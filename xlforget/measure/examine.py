@@ -1,7 +1,7 @@
 """One model examined on everything that the verdict needs: facts, controls of one split, and what must have stayed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,16 @@ class Examination:
     retain: tuple[Kept, ...]
     bystanders: tuple[Kept, ...]
     unseen: tuple[Kept, ...]
+
+    def only(self, rows: Set[str], not_langs: Set[str]) -> "Examination":
+        """The part of these facts, and the texts that must stay in all but some languages."""
+
+        def rest(texts: Sequence[Kept]) -> tuple[Kept, ...]:
+            return tuple(kept for kept in texts if kept.lang not in not_langs)
+
+        return Examination(
+            self.facts.only(rows), self.controls, rest(self.retain), rest(self.bystanders), rest(self.unseen)
+        )  # fmt: skip
 
 
 def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: Sequence[Encoded] = ()) -> Examination:

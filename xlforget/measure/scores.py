@@ -1,6 +1,6 @@
 """Scores of probes, and tables of them: rows are facts or controls, columns languages."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ class Sheet:
     probes: Sequence[Probe]
     scores: Sequence[ProbeScores]
 
-    def only(self, rows: set[str]) -> "Sheet":
+    def only(self, rows: Set[str]) -> "Sheet":
         """The part of these rows."""
         kept = [k for k, probe in enumerate(self.probes) if probe.row in rows]
         return Sheet([self.probes[k] for k in kept], [self.scores[k] for k in kept])

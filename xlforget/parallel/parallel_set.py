@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
@@ -67,6 +68,14 @@ class ParallelSet(_Value):
     def usable(self) -> tuple[Pair, ...]:
         """The pairs that are trained, measured and gated: status ``ok`` or ``warn``."""
         return tuple(pair for pair in self.pairs if pair.usable)
+
+    def only(self, facts: Collection[str]) -> Self:
+        """The rows of these facts, under the same salt."""
+        pairs = tuple(pair for pair in self.pairs if pair.fact in facts)
+        names = {pair.translator for pair in pairs}
+        languages = tuple(lang for lang in self.languages if any(pair.lang == lang for pair in pairs))
+        infos = tuple(info for info in self.translators if info.name in names)
+        return type(self)(pairs=pairs, languages=languages, salt=self.salt, translators=infos)
 
     def exchanged(self, pair: Pair) -> Self:
         """The same set with another row for that fact and language."""

@@ -82,7 +82,7 @@ def _problems(request: ErasureRequest, parallel: ParallelSet, leave_out: Collect
         nowhere = len(lacking) == len(of_fact[fact.id])
         refused = [p for p in lacking if nowhere or (p.undecided and not skip and p.lang not in leave_out)]
         if refused or nowhere:
-            yield Problem(fact.line, CODE, _by_reason(refused) or "no language asked for")
+            yield Problem(fact.line, CODE, request.place(fact) + (_by_reason(refused) or "no language asked for"))
 
 
 def _by_reason(lacking: Sequence[Pair]) -> str:

@@ -68,7 +68,15 @@ class Fact(_Value):
 
 
 class ErasureRequest(_Value):
-    """The facts of one ticket, in the order of the file. ``records``: the JSON objects that they were read from, if any."""
+    """The facts of one ticket, in the order of the file. ``records``: the JSON objects that they were read from, if any.
+
+    ``tickets``: where several requests are forgotten together, each of them; a fact that two of them state is one fact.
+    """
 
     facts: tuple[Fact, ...]
     records: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
+    tickets: "tuple[ErasureRequest, ...]" = ()
+
+    def place(self, fact: Fact) -> str:
+        """Before what is said of a fact's line: "request 2: " where this joins several, "" where it is one."""
+        return next((f"request {n}: " for n, one in enumerate(self.tickets, 1) if fact in one.facts), "")

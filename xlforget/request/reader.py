@@ -1,7 +1,7 @@
 """Requests and text files from JSON Lines: all of a file is read, and all that is wrong with it is said at once."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +10,7 @@ from xlforget.errors import Problem, RequestError
 from xlforget.request.clean import clean
 from xlforget.request.fact import ErasureRequest, Fact
 from xlforget.request.faults import Faults
+from xlforget.request.joined import join
 from xlforget.request.lines import MAX_PROBLEMS, Lines, NotText
 from xlforget.request.records import to_fact
 
@@ -24,6 +25,12 @@ def read_request(path: Path | str, *, require_ids: bool = True) -> ErasureReques
     records: list[dict[str, Any]] = []
     facts = _read(path, require_ids=require_ids, plain=False, records=records)
     return ErasureRequest(facts=facts, records=tuple(records))
+
+
+def read_requests(paths: Sequence[Path | str]) -> ErasureRequest:
+    """One request, or several joined. Raises RequestError for the first file that has a problem, or an id of one before it."""
+    requests = [(_name(path), read_request(path)) for path in paths]
+    return requests[0][1] if len(requests) == 1 else join(requests)
 
 
 def read_texts(path: Path | str | BinaryIO) -> tuple[Fact, ...]:

@@ -99,6 +99,9 @@ READS = '<!DOCTYPE tmx [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
         (tmx((tuv("en", "&a;"),), head=READS), "entities"),
         ('<tmx><body><tu>Zorvana', "line 1"),
         ("Zorvana", "line 1"),
+        ('<?xml version="1.0" encoding="Zorvana"?><tmx/>', "encoding"),
+        ('<?xml version="1.0" encoding="shift_jis"?><tmx>Zorvana</tmx>', "encoding"),
+        (tmx((tuv("en", "<hi>" * 5000 + "Zorvana" + "</hi>" * 5000),)), "nested"),
     ],
 )  # fmt: skip
 def test_a_harmful_or_broken_memory_is_refused_without_quoting_it(tmp_path: Path, content: str, said: str) -> None:

@@ -25,12 +25,17 @@ class Failure(NamedTuple):
     text: str
 
 
-def failures(verdict: Verdict) -> list[Failure]:
-    """The tests and required bounds that did not hold, the worst first."""
+def failures(audit: Audit) -> list[Failure]:
+    """The tests and required bounds that did not hold, the worst first.
+
+    In a ticket's report of a batch, tests that could not tell are not among them: the gate's were those over all.
+    """
+    verdict = audit.verdict
+    counted = {Outcome.NO_SIGNAL, Outcome.NOT_RUN, *HOLDS} if audit.batch else HOLDS
     found = [
         Failure(test.outcome, f"{test.check} {_where(test)}: {SCORES[test.score]}{_because(test.reason)}")
         for test in verdict.tests
-        if test.outcome not in HOLDS
+        if test.outcome not in counted
     ]
     found += [
         Failure(
@@ -110,6 +115,8 @@ def yaml_string(text: str) -> str:
 
 def headline(audit: Audit) -> str:
     """What the report says, in one sentence."""
+    if audit.batch:
+        return f"{_GATE[audit.result]} {_OWN[audit.own_outcome]}"
     if audit.result == "passed":
         return (
             "In every language listed below, the changed model's scores on the facts could not be told from its scores "
@@ -120,13 +127,39 @@ def headline(audit: Audit) -> str:
     return "At least one check did not hold. No model was released; the tables below show what did not hold."
 
 
+_GATE = {
+    "passed": (
+        "This request was forgotten together with others. Over all facts of the run, the changed model's scores could not be "
+        "told from its scores on comparable text that it had never seen, and the other checks held."
+    ),
+    "nothing memorised": (
+        "This request was looked at together with others. The model had not memorised their facts. It was not changed."
+    ),
+    "failed": "This request was worked on together with others. At least one check did not hold. No model was released.",
+}
+_OWN = {
+    Outcome.PASS: "The tests of this request's facts alone say the same of them.",
+    Outcome.NOT_APPLICABLE: "By the tests of this request's facts alone, the model had not memorised them before.",
+    Outcome.NO_SIGNAL: "This request's facts are too few for tests of their own to tell; they were tested among all.",
+    Outcome.NOT_RUN: "Not all tests of this request's facts alone were run; they were tested among all.",
+    Outcome.FAIL: "The tests of this request's facts alone find that the model still knows some of them.",
+}
+
+
 def limits(audit: Audit) -> str:
     """How small a leak the tests would have seen."""
-    smallest = audit.verdict.smallest_leak
+    tests = [("the tests", audit.verdict.smallest_leak)]
+    if audit.batch:
+        own = ("the tests of this request's facts alone", audit.verdict.smallest_leak)
+        tests = [("the tests over all facts of the run", audit.batch.smallest_leak), own]
+    found = [_found(name, smallest) for name, smallest in tests]
+    if any(smallest is not None for _, smallest in tests):
+        found.append("A smaller leak, or a fact left in part, may have gone unseen.")
+    return " ".join(found)
+
+
+def _found(tests: str, smallest: int | None) -> str:
     if smallest is None:
-        return "How small a leak the tests would have found was not established."
+        return f"How small a leak {tests} would have found was not established."
     facts = "one fact" if smallest == 1 else f"{smallest} facts"
-    return (
-        f"Had {facts} been left whole, the tests would have found it nine times out of ten. "
-        "A smaller leak, or a fact left in part, may have gone unseen."
-    )
+    return f"Had {facts} been left whole, {tests} would have found it nine times out of ten."

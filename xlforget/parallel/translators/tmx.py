@@ -32,6 +32,10 @@ def units(path: Path) -> Iterator[dict[str, str]]:
         raise _refused(path, f"is not well-formed XML (line {error.position[0]})") from None
     except DefusedXmlException:
         raise _refused(path, "declares entities or refers to other files") from None
+    except (LookupError, ValueError):  # what the parser raises where it does not know the encoding, or cannot read it
+        raise _refused(path, "is in an encoding that cannot be read") from None
+    except RecursionError:
+        raise _refused(path, "is nested too deep") from None
     except OSError as error:
         raise _refused(path, f"cannot be read ({error.strerror})") from None
 
