@@ -20,6 +20,7 @@ from xlforget.planning import Plan
 from xlforget.reporting import Before
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work
 
@@ -46,6 +47,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
     output.check(asked)
+    check_backends(asked.memory)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
@@ -83,7 +85,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         done = stop_rule(base.lm, corpus, before)
         watch.stage("unlearning")
         began = time.monotonic()
-        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round)
+        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, asked.memory)
         seconds = time.monotonic() - began
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")

@@ -9,6 +9,7 @@ from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels
 from xlforget.unlearn.engine import Engine, Round, Task
 from xlforget.unlearn.made import Made
+from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
 
 
@@ -30,6 +31,7 @@ def unlearn(
     work: Path,
     done: Callable[[Lm], bool],
     on_round: Callable[[Round], None],
+    memory: Memory = PLAIN,
 ) -> Unlearned:
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
@@ -46,9 +48,10 @@ def unlearn(
         made.train,
         seed,
     )
-    engine = Engine(lm, task, method)
+    engine = Engine(lm, task, method, memory)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
+    engine.trained.finish()
     visits: Sequence[int] = engine.progress.visits
     return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
 
