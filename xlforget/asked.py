@@ -6,6 +6,7 @@ from pathlib import Path
 from xlforget.artifact.attestation import Trusted
 from xlforget.parallel.prepare import Wanted
 from xlforget.parallel.translators.engine import EngineOptions
+from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import METHODS, Method
 
 
@@ -37,6 +38,7 @@ class Apply:
     unseen: str | None = None
     method: Method = METHODS["adaptive"]
     teacher: str = ""
+    memory: Memory = PLAIN
     samples: int = 8192
     seed: int = 0
     tickets: tuple[str, ...] = ()

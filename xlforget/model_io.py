@@ -1,13 +1,18 @@
 """Load and save with transformers, after the folder policy said yes. Safetensors only, no code from a model, no pickle."""
 
 import hashlib
+import math
 import os
 import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from xlforget.artifact import folder, policy
 from xlforget.artifact.papers import PAPERS, is_paper
@@ -20,19 +25,24 @@ from xlforget.parallel.translators.engine import Engine
 from xlforget.parallel.translators.local_model import card_licence
 
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tickets/*", *PAPERS)
+FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
 SOME_TOKENS = 32
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A model on disk and in memory. ``files``: SHA-256 of every file of it that counts, by name."""
+    """A model on disk and in memory. ``files``: SHA-256 of every file of it that counts, by name.
+
+    ``precision``: what it is measured in.
+    """
 
     folder: Path
     name: str
     files: dict[str, str]
     lm: Lm
     encoder: Encoder
+    precision: str = "float32"
 
 
 def locate(model: str) -> Path:
@@ -64,7 +74,8 @@ def open_model(model: str, device: str = "auto") -> Opened:
     files = digests(where)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     lm = _checked(_load(where, device))
-    return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm))
+    precision = str(lm.model.dtype).removeprefix("torch.")
+    return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm), precision)
 
 
 def reopen(where: Path, device: str = "auto") -> Lm:
@@ -149,7 +160,12 @@ def as_translator(opened: Opened) -> Engine:
 
 
 def save(lm: Lm, base: Path, staging: Path) -> None:
-    """Weights and config of ``lm``, and the base's other files as they are. Raises MachineError for non-finite weights."""
+    """Weights and config of ``lm``, and the base's other files as they are. Raises MachineError for non-finite weights.
+
+    The weights are cast, in place, to what they are in the base's files.
+    """
+    files = policy.check_folder(base, own_output=False).files
+    _cast(lm.model, _dtypes([base / name for name in files if name.endswith(".safetensors")]))
     if not all(bool(torch.isfinite(p).all()) for p in lm.model.parameters()):
         raise MachineError(
             "The weights are no longer finite numbers.",
@@ -157,8 +173,29 @@ def save(lm: Lm, base: Path, staging: Path) -> None:
             code="NOT_FINITE",
         )
     lm.model.save_pretrained(staging, max_shard_size="5GB")
-    for name in policy.check_folder(base, own_output=False).files:
+    for name in files:
         ours = name in REWRITTEN or is_paper(name)
         if not ours and not name.endswith((".safetensors", ".index.json")):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, staging / name)
+
+
+def _dtypes(files: Sequence[Path]) -> dict[str, torch.dtype]:
+    """The type of each tensor of floating point numbers; under the empty name that of most numbers."""
+    found: dict[str, torch.dtype] = {}
+    numbers: Counter[torch.dtype] = Counter()
+    for file in files:
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118  not a mapping
+                part = opened.get_slice(name)
+                if part.get_dtype() in FLOATS:
+                    found[name] = FLOATS[part.get_dtype()]
+                    numbers[found[name]] += math.prod(part.get_shape())
+    return found | {"": numbers.most_common(1)[0][0]} if numbers else {"": torch.float32}
+
+
+def _cast(model: Any, dtypes: Mapping[str, torch.dtype]) -> None:
+    written = model.state_dict().keys()
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        if name in written and tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtypes.get(name, dtypes[""]))

@@ -20,6 +20,7 @@ from xlforget.planning import Plan
 from xlforget.reporting import Before
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work
@@ -47,6 +48,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
     output.check(asked)
+    check_backends(asked.memory)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
@@ -86,7 +88,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         watch.stage("unlearning")
         began = time.monotonic()
         source = Source(base.files, base.encoder.tokenizer, plan.teacher, watch.stage, watch.progress)
-        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, source)
+        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, source, asked.memory)
         seconds = time.monotonic() - began
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")

@@ -105,6 +105,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | N
         "parallel": inputs.parallel.digest() if inputs.parallel else "",
         "former": [path.name for path in asked.former],
         "method": repr(asked.method),
+        "memory": repr(asked.memory),
         "samples": asked.samples,
         "seed": asked.seed,
         "version": __version__,

@@ -120,7 +120,7 @@ def _environment(base: Opened) -> papers.Environment:
         transformers=transformers.__version__,
         device=torch.cuda.get_device_name() if base.lm.device.type == "cuda" else base.lm.device.type,
         threads=torch.get_num_threads(),
-        precision=str(base.lm.model.dtype).removeprefix("torch."),
+        precision=base.precision,
     )
 
 
@@ -162,7 +162,8 @@ def _short(model: str) -> str | None:
 
 
 def _method(run: Run) -> papers.Method:
-    parameters = {k: v for k, v in asdict(run.asked.method).items() if k != "name" and v is not None}
+    chosen = asdict(run.asked.method) | asdict(run.asked.memory)
+    parameters = {k: v for k, v in chosen.items() if k != "name" and v is not None}
     done = run.unlearned or Unlearned(0, 0, (0, 0))
     parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}
     if run.made:

@@ -4,17 +4,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from xlforget.corpus.batches import Batch
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
+from xlforget.errors import MachineError
 from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, states
 from xlforget.unlearn.engine import CYCLES, Engine, Round, Task
 from xlforget.unlearn.levels import answer_scores
+from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import METHODS, Method
 from xlforget.unlearn.step import Asked
 from xlforget.unlearn.teacher import Cached, Teacher
@@ -60,9 +64,9 @@ def weights(lm: Lm) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in lm.model.named_parameters()}
 
 
-def run(lm: Lm, task: Task, work: Path, *, stop_after: int = 10**9, cycles: int = 1) -> list[Round]:
+def run(lm: Lm, task: Task, work: Path, *, stop_after: int = 10**9, cycles: int = 1, memory: Memory = PLAIN) -> list[Round]:
     """A run as `unlearn` makes it, killed after ``stop_after`` rounds of its own."""
-    engine, seen = Engine(lm, task, SHORT), list[Round]()
+    engine, seen = Engine(lm, task, SHORT, memory=memory), list[Round]()
     checkpoint.restore(engine, work)
 
     def after(own: Engine) -> None:
@@ -71,6 +75,7 @@ def run(lm: Lm, task: Task, work: Path, *, stop_after: int = 10**9, cycles: int 
             raise Stopped
 
     engine.run(lambda _: engine.progress.cycle >= cycles, seen.append, after)
+    engine.trained.finish()
     return seen
 
 
@@ -88,6 +93,79 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(new_lm: NewLm, task: Task
     assert len(rounds) > 5
     for name, value in weights(straight).items():
         assert torch.equal(value, weights(second)[name]), name
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        Memory(precision="bf16"),
+        Memory(optimizer="adamw8bit"),
+        Memory(optimizer="adamw8bit", precision="bf16"),
+        Memory(lora_rank=4),
+        Memory(lora_rank=4, precision="bf16", checkpointing=True),
+    ],
+    ids=["bf16", "8 bit", "8 bit, bf16", "lora", "lora, bf16, checkpointing"],
+)
+def test_a_stopped_run_ends_where_an_unbroken_one_does_whatever_it_does_with_memory(
+    new_lm: NewLm, task: Task, tmp_path: Path, memory: Memory
+) -> None:
+    straight, first, second = new_lm(0), new_lm(0), new_lm(0)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    rounds = run(straight, task, tmp_path / "a", memory=memory)
+    with pytest.raises(Stopped):
+        run(first, task, tmp_path / "b", stop_after=2, memory=memory)
+    assert run(second, task, tmp_path / "b", memory=memory) == rounds[2:]
+    for name, value in weights(straight).items():
+        assert torch.equal(value, weights(second)[name]), name
+        assert value.dtype == torch.float32
+
+
+def test_a_budget_that_did_not_fit_is_not_tried_again_after_a_stop(new_lm: NewLm, task: Task, tmp_path: Path) -> None:
+    engine, again = (Engine(new_lm(0), task, SHORT) for _ in range(2))
+    engine.progress.budget = 512
+    checkpoint.save(engine, tmp_path)
+    checkpoint.restore(again, tmp_path)
+    assert again.progress.budget == 512
+
+
+def test_a_step_that_does_not_fit_is_taken_in_smaller_parts_and_is_the_same_step(
+    new_lm: NewLm, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model runs out of memory as CUDA says it does, above 40 tokens: not in the first batch of a step, but in a later."""
+    ends = []
+    for limit in (10**9, 40):
+        lm = new_lm(0)
+        hidden, sizes = lm.hidden, list[int]()
+
+        def small(batch: Batch, limit: int = limit, hidden: Any = hidden, sizes: list[int] = sizes) -> torch.Tensor:
+            if torch.is_grad_enabled():
+                sizes.append(batch.ids.numel())
+                if batch.ids.numel() > limit and len(sizes) > 1:
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return hidden(batch)  # type: ignore[no-any-return]
+
+        engine = Engine(lm, task, replace(SHORT, retain_tokens=200))
+        engine.progress.budget = 128
+        monkeypatch.setattr(lm, "hidden", small)
+        engine._step()
+        ends.append({name: p.grad.clone() for name, p in lm.model.named_parameters() if p.grad is not None})
+    assert engine.progress.budget == 32
+    assert sizes[0] > 40  # the gradients of this one were there when the next did not fit
+    for name, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][name], atol=1e-5, rtol=1e-5, msg=name)
+
+
+def test_a_machine_on_which_no_text_fits_is_said(new_lm: NewLm, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(new_lm(0), task, SHORT)
+
+    def never(batch: Batch) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(engine.lm, "hidden", never)
+    with pytest.raises(MachineError, match="not even one") as caught:
+        engine._step()
+    assert caught.value.code == "OUT_OF_MEMORY"
 
 
 def test_a_checkpoint_that_was_cut_short_is_not_read_and_the_one_before_is(new_lm: NewLm, task: Task, tmp_path: Path) -> None:

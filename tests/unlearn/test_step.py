@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,15 +52,12 @@ def naive(lm: Lm, teacher: Lm, texts: Sequence[Encoded], one: Asked) -> Tensor:
     return torch.stack(losses)
 
 
-def test_losses_and_gradients_are_those_of_the_definitions_on_a_model_that_has_moved(
-    new_lm: NewLm, texts: list[Encoded], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("xlforget.unlearn.step.BATCH_TOKENS", 40)
+def test_losses_and_gradients_are_those_of_the_definitions_on_a_model_that_has_moved(new_lm: NewLm, texts: list[Encoded]) -> None:
     teacher, lm, plain = new_lm(3), new_lm(3), new_lm(4)
     cached = Teacher.run(lm, texts)
     lm.model.load_state_dict(plain.model.state_dict())
     asked = every_kind(texts)
-    found = backward(lm, cached, texts, asked)
+    found = backward(lm, cached, texts, asked, 40)
 
     values = [naive(plain, teacher, texts, one) for one in asked]
     torch.stack([(one.weight * value).sum() for one, value in zip(asked, values, strict=True)]).sum().backward()
@@ -68,6 +66,20 @@ def test_losses_and_gradients_are_those_of_the_definitions_on_a_model_that_has_m
         assert want.grad is not None, name
         torch.testing.assert_close(got.grad, want.grad, atol=2e-5, rtol=1e-4, msg=name)
     assert found.tolist() == pytest.approx([float(value.detach().mean()) for value in values], rel=1e-4)
+
+
+def test_gradients_are_the_same_for_every_budget(new_lm: NewLm, texts: list[Encoded]) -> None:
+    many = [*texts] * 12
+    asked = [replace(one, row=one.row + len(texts) * k) for k in range(12) for one in every_kind(texts)]
+    lm = new_lm(3)
+    cached = Teacher.run(lm, many)
+    found = []
+    for budget in (2048, 64):
+        lm.model.zero_grad()
+        backward(lm, cached, many, asked, budget)
+        found.append({name: p.grad.clone() / 12 for name, p in lm.model.named_parameters() if p.grad is not None})
+    for name, one in found[0].items():
+        torch.testing.assert_close(one, found[1][name], atol=1e-5, rtol=1e-5, msg=name)
 
 
 def test_gradients_are_added_to_those_that_stand(new_lm: NewLm, texts: list[Encoded]) -> None:

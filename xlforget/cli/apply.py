@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xlforget.cli import machine_options
+from xlforget.cli import machine_options, memory_options
 from xlforget.cli.console import tables, write_json
 
 EPILOG = """Examples:
@@ -92,6 +92,12 @@ def apply(
         Path | None, typer.Option("--unseal", envvar="XLFORGET_UNSEAL_KEY", help="The private key that opens sealed evidence.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: memory_options.Precision = "auto",
+    optimizer: memory_options.Optimizer = "adamw",
+    checkpointing: memory_options.Checkpointing = False,
+    lora: memory_options.Lora = False,
+    lora_rank: memory_options.Rank = 16,
+    lora_alpha: memory_options.Alpha = 32,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
@@ -107,6 +113,7 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
+    from xlforget.unlearn.memory import Memory
     from xlforget.unlearn.methods import method as preset
     from xlforget.unlearn.methods import parse_kappa
 
@@ -131,6 +138,7 @@ def apply(
         unseen=unseen,
         method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),
         teacher=teacher,
+        memory=Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha),  # type: ignore[arg-type]
         samples=samples,
         seed=seed,
         tickets=audit_file.check_tickets(ticket or (), len(request)),

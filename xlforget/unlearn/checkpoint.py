@@ -1,11 +1,9 @@
-"""A run on disk: weights, optimizer and streams, so that the same command goes on and ends as if never stopped."""
+"""A run on disk: what is trained (fp32), moments and streams, so that the same command goes on and ends as if never stopped."""
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from xlforget.unlearn.engine import Engine
@@ -20,14 +18,14 @@ def save(engine: Engine, work: Path) -> None:
     if place.exists():  # else ``old`` is the only whole one: a run was killed between two renames
         shutil.rmtree(old, ignore_errors=True)
     fresh.mkdir()
-    save_file({name: p.detach().contiguous() for name, p in _parameters(engine).items()}, fresh / "weights.safetensors")
-    save_file(_optimizer_tensors(engine), fresh / "optimizer.safetensors")
+    save_file(engine.optimizer.state(), fresh / "weights.safetensors")
     state = {
         "step": engine.progress.step,
         "cycle": engine.progress.cycle,
         "steps": engine.progress.steps,
         "start": engine.progress.start,
         "weight": engine.progress.weight,
+        "budget": engine.progress.budget,
         "aims": engine.aims.state(),
         "visits": engine.progress.visits,
         "live": engine.progress.live,
@@ -46,35 +44,13 @@ def restore(engine: Engine, work: Path) -> bool:
     if place is None:
         return False
     state = json.loads((place / "state.json").read_text())
-    weights = load_file(place / "weights.safetensors")
-    with torch.no_grad():
-        for name, parameter in _parameters(engine).items():
-            parameter.copy_(weights[name])
-    _restore_optimizer(engine, load_file(place / "optimizer.safetensors"))
+    engine.optimizer.restore(load_file(place / "weights.safetensors"))
     engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
     engine.progress.steps = state["steps"]
     engine.progress.start, engine.progress.weight = state["start"], state["weight"]
+    engine.progress.budget = state["budget"]
     engine.progress.visits, engine.progress.live = state["visits"], state["live"]
     engine.aims.restore(state["aims"])
     for name, stream in engine.streams.items():
         stream.restore(state["streams"][name])
     return True
-
-
-def _parameters(engine: Engine) -> dict[str, torch.nn.Parameter]:
-    """Each parameter once; tied ones under their first name."""
-    return dict(engine.lm.model.named_parameters())
-
-
-def _optimizer_tensors(engine: Engine) -> dict[str, torch.Tensor]:
-    state: dict[Any, dict[str, torch.Tensor]] = engine.optimizer.state
-    names = {p: name for name, p in _parameters(engine).items()}
-    return {f"{names[p]}|{key}": value.contiguous() for p, own in state.items() for key, value in own.items()}
-
-
-def _restore_optimizer(engine: Engine, tensors: dict[str, torch.Tensor]) -> None:
-    parameters = _parameters(engine)
-    for key, value in tensors.items():
-        name, _, part = key.rpartition("|")
-        home = value if part == "step" else value.to(parameters[name].device)
-        engine.optimizer.state[parameters[name]][part] = home

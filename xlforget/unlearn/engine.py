@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from xlforget.corpus.encode import Encoded
@@ -15,10 +14,13 @@ from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import answer_scores
+from xlforget.unlearn.fitting import fitting
+from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
 from xlforget.unlearn.teacher import Teacher
+from xlforget.unlearn.trained import Trained
 
 # Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
 TAIL = 3
@@ -76,13 +78,17 @@ class Round:
 
 @dataclass
 class Progress:
-    """How far a run has come; with the streams' states and the tensors, all that a checkpoint needs."""
+    """How far a run has come; with the streams' states and the tensors, all that a checkpoint needs.
+
+    ``budget``: tokens that go through the model at once.
+    """
 
     step: int = 0
     cycle: int = 0
     steps: int = 0
     start: float | None = None
     weight: float = 0.0
+    budget: int = BATCH_TOKENS
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -90,14 +96,15 @@ class Progress:
 class Engine:
     """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
 
-    def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None) -> None:
+    def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None, memory: Memory = PLAIN) -> None:
         self.lm, self.task, self.method = lm, task, method
         self.retain = [*task.given, *task.made]
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
         self.teacher = teacher or Teacher.run(lm, self.texts, task.imitated)
+        self.trained = Trained(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
+        self.optimizer = self.trained.optimizer
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
-        self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))
         self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
         self.streams = {
@@ -159,18 +166,20 @@ class Engine:
         )
 
     def _step(self) -> tuple[float, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.method.lr * self._rate()
         turn = self.progress.step % 2 if self.method.alternate else None
         asked = [] if turn == 1 else self._forget(self.streams["pairs"].take(self.method.live_pairs))
         asked += [] if turn == 0 else self._retain()
-        self.optimizer.zero_grad()
-        losses = step.backward(self.lm, self.teacher, self.texts, asked)
-        torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
-        self.optimizer.step()
+        longest = max((len(self.texts[one.row].ids) for one in asked), default=1)
+        losses, self.progress.budget = fitting(lambda budget: self._backward(asked, budget), self.progress.budget, longest)
+        self.optimizer.step(self.method.lr * self._rate(), self.method.clip)
         self.progress.step += 1
         self.progress.steps += 1
         return _mean("forget", asked, losses), _mean("retain", asked, losses)
+
+    def _backward(self, asked: Sequence[Asked], budget: int) -> Floats:
+        """The step's gradients and nothing of an attempt before that did not fit."""
+        self.optimizer.zero()
+        return step.backward(self.lm, self.teacher, self.texts, asked, budget)
 
     def _rate(self) -> float:
         """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""

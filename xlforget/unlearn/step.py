@@ -65,14 +65,17 @@ class Positions(NamedTuple):
         return self.states, head, self.targets, self.weights
 
 
-def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked]) -> Floats:
-    """Add the gradients of the weighted sum of all losses to ``lm``'s; returns the mean loss of each of ``asked``."""
+def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int = BATCH_TOKENS) -> Floats:
+    """Add the gradients of the weighted sum of all losses to ``lm``'s; returns the mean loss of each of ``asked``.
+
+    ``budget``: tokens that go through the model at once. Gradients are the same for every budget, up to rounding.
+    """
     by_row: dict[int, list[int]] = defaultdict(list)
     for number, one in enumerate(asked):
         by_row[one.row].append(number)
     rows = list(by_row)
     found = np.zeros(len(asked))
-    for batch in by_length([texts[row] for row in rows], BATCH_TOKENS):
+    for batch in by_length([texts[row] for row in rows], budget):
         own = [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
         hidden = lm.hidden(batch)
         states, slopes = [], []

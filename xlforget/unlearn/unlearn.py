@@ -9,6 +9,7 @@ from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels, teaching
 from xlforget.unlearn.engine import Engine, Round, Task
 from xlforget.unlearn.made import Made
+from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
@@ -34,6 +35,7 @@ def unlearn(
     done: Callable[[Lm], bool],
     on_round: Callable[[Round], None],
     source: Source,
+    memory: Memory = PLAIN,
 ) -> Unlearned:
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
@@ -50,9 +52,10 @@ def unlearn(
         made.train,
         seed,
     )
-    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source))
+    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source), memory)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
+    engine.trained.finish()
     visits: Sequence[int] = engine.progress.visits
     return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), _warnings(engine))
 

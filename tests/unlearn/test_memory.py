@@ -1,0 +1,33 @@
+"""Options of memory are refused, by name, before anything loads."""
+
+from pathlib import Path
+
+import pytest
+
+from xlforget.errors import MachineError, UsageError
+from xlforget.unlearn import memory
+from xlforget.unlearn.memory import Memory, check_backends
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "sgd"}, {"precision": "fp16"}])
+def test_what_is_none_is_refused_with_what_there_is(wrong: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        Memory(**wrong)  # type: ignore[arg-type]
+    assert "Choose one of: " in caught.value.do
+
+
+@pytest.mark.parametrize(
+    ("asked", "package", "extra"),
+    [(Memory(optimizer="adamw8bit"), "bitsandbytes", "adamw8bit"), (Memory(lora_rank=8), "peft", "lora")],
+)
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, asked: Memory, package: str, extra: str
+) -> None:
+    check_backends(asked)
+    monkeypatch.setattr(memory, "find_spec", lambda name: None if name == package else name)
+    check_backends(Memory())
+    with pytest.raises(MachineError) as caught:
+        check_backends(asked)
+    assert f"xlforget[{extra}]" in caught.value.do
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert f'{extra} = ["{package}' in pyproject

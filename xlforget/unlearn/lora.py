@@ -1,0 +1,47 @@
+"""Low-rank adapters (arXiv 2106.09685) on every linear layer of the blocks: only they are trained, and merged at the end."""
+
+import warnings
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from xlforget.lm import Lm
+
+
+class Adapters:
+    """Adapters on ``lm``, put in place; the output head and the embeddings have none. Their weights are fp32.
+
+    As they begin they change nothing: what is computed before the first step is the base's own.
+    """
+
+    def __init__(self, lm: Lm, rank: int, alpha: int, seed: int) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        self._lm = lm
+        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the head is tied to the embeddings: neither is adapted
+            torch.manual_seed(seed)
+            self._peft: Any = get_peft_model(lm.model, config)
+        lm.model.eval()
+
+    def off(self) -> AbstractContextManager[None]:
+        """The base itself, for as long as the context lasts."""
+        return self._peft.disable_adapter()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Add the adapters to the weights under them, in fp32, and take them away; ``lm`` is a plain model again."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        for layer in [module for module in self._lm.model.modules() if isinstance(module, BaseTunerLayer)]:
+            base: Any = layer.get_base_layer()
+            dtype = base.weight.dtype
+            base.float()
+            layer.merge()
+            base.to(dtype)
+        self._lm.model = self._peft.unload()
+        if hasattr(self._lm.model, "peft_config"):
+            del self._lm.model.peft_config
+        self._lm.model.requires_grad_(True)

@@ -1,0 +1,104 @@
+"""AdamW over fp32 master weights, whatever the model computes in."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from xlforget.unlearn.memory import Optimizers
+from xlforget.unlearn.precision import Originals
+
+MASTER = "master"
+
+
+class Optimizer:
+    """Steps of AdamW on those of ``parameters`` that are trained.
+
+    A weight that is not fp32 has a fp32 master: its gradients are added up there as soon as they are there (and are then
+    freed), the step is taken there, and the weight is the master, rounded. ``originals``: masters that are known better than
+    from the weight.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, Parameter], originals: Originals, kind: Optimizers, *, lr: float, beta2: float
+    ) -> None:
+        self._weights = {name: p for name, p in parameters.items() if p.requires_grad}
+        self.masters = {name: _master(p, originals.get(p)) for name, p in self._weights.items()}
+        adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
+        self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
+
+    def zero(self) -> None:
+        """Drop all gradients, those of a step that was given up too."""
+        for name, weight in self._weights.items():
+            weight.grad = self.masters[name].grad = None
+
+    @torch.no_grad()
+    def step(self, lr: float, clip: float) -> None:
+        """One step at this rate; gradients longer than ``clip`` together are shortened to it."""
+        for group in self._adamw.param_groups:
+            group["lr"] = lr
+        for name, weight in self._weights.items():
+            if weight is not self.masters[name]:  # what the output head's loss added to it by itself
+                _gather(self.masters[name], weight)
+        torch.nn.utils.clip_grad_norm_(self.masters.values(), clip)
+        self._adamw.step()
+        self._round()
+
+    def _round(self) -> None:
+        for name, weight in self._weights.items():
+            if weight is not self.masters[name]:
+                weight.copy_(self.masters[name])
+
+    def weights(self) -> dict[Parameter, Tensor]:
+        """The masters of the weights that are not fp32 themselves."""
+        return {p: self.masters[name].detach() for name, p in self._weights.items() if p is not self.masters[name]}
+
+    def state(self) -> dict[str, Tensor]:
+        """Master weights and moments, by name: all that `restore` needs."""
+        found = {f"{name}|{MASTER}": master.detach().contiguous() for name, master in self.masters.items()}
+        for name, master in self.masters.items():
+            for part, value in self._adamw.state[master].items():
+                # Tables that 8-bit weights share are written for each of them.
+                found[f"{name}|{part}"] = torch.as_tensor(value).clone() if part.startswith("qmap") else torch.as_tensor(value)
+        return found
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for key, value in state.items():
+            name, _, part = key.rpartition("|")
+            master = self.masters[name]
+            if part == MASTER:
+                master.copy_(value)
+            elif part == "step":  # a count on the host, of the type that each optimizer wants
+                self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
+            else:
+                self._adamw.state[master][part] = value.to(master.device)
+        self._round()
+
+
+def _master(weight: Parameter, original: Tensor | None) -> Parameter:
+    if weight.dtype == torch.float32:
+        return weight
+    master = Parameter(weight.detach().float() if original is None else original)
+
+    weight.register_post_accumulate_grad_hook(partial(_gather, master))
+    return master
+
+
+def _gather(master: Parameter, weight: Tensor) -> None:
+    """Move the weight's gradient to its master's."""
+    if weight.grad is not None:
+        gradient = weight.grad.float()
+        master.grad = gradient if master.grad is None else master.grad.add_(gradient)
+        weight.grad = None
+
+
+def _eight_bit() -> Callable[..., Any]:
+    """bitsandbytes' AdamW: moments in 8 bits, block by block (arXiv 2110.02861); weights of under 4,096 numbers keep fp32."""
+    from bitsandbytes.optim.adamw import AdamW8bit
+
+    return AdamW8bit

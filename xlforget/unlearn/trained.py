@@ -1,0 +1,37 @@
+"""A model's weights while they are trained: in which numbers, all of them or adapters, and by which optimizer."""
+
+from xlforget.lm import Lm
+from xlforget.unlearn.lora import Adapters
+from xlforget.unlearn.memory import Memory
+from xlforget.unlearn.optimizer import Optimizer
+from xlforget.unlearn.precision import cast, chosen, put_back
+from xlforget.unlearn.recompute import keep, recompute
+
+
+class Trained:
+    """``lm`` made ready for training in place, as ``memory`` has it; until a step is taken it says what it said before.
+
+    ``dtype``: of forward and backward passes. Raises UsageError where the architecture does not allow an option.
+    """
+
+    def __init__(self, lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> None:
+        self._lm = lm
+        self.dtype = chosen(memory.precision, lm.device)
+        self._originals = cast(lm.model, self.dtype)
+        self.adapters: Adapters | None = None
+        if memory.lora_rank:
+            self.adapters = Adapters(lm, memory.lora_rank, memory.lora_alpha, seed)
+            # They are only needed at the end: the device's memory is for training.
+            self._originals = {p: weight.cpu() for p, weight in self._originals.items()}
+        if memory.checkpointing:
+            recompute(lm.model)
+        named = dict(lm.model.named_parameters())
+        self.optimizer = Optimizer(named, self._originals, memory.optimizer, lr=lr, beta2=beta2)
+
+    def finish(self) -> None:
+        """``lm`` as a plain model again, each weight in the most digits that are known of it."""
+        keep(self._lm.model)
+        put_back(self._originals)
+        put_back(self.optimizer.weights())
+        if self.adapters:
+            self.adapters.merge()
