@@ -34,10 +34,20 @@ def unlearn(
     memory: Memory = PLAIN,
 ) -> Unlearned:
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints lie in ``work``."""
+    engine = Engine(lm, task_of(lm, corpus, made, seed), method, memory)
+    checkpoint.restore(engine, work)
+    engine.run(done, on_round, lambda own: checkpoint.save(own, work))
+    engine.trained.finish()
+    visits: Sequence[int] = engine.progress.visits
+    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
+
+
+def task_of(lm: Lm, corpus: Corpus, made: Made, seed: int) -> Task:
+    """What is trained, with the levels that it is led to."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
-    task = Task(
+    return Task(
         pairs,
         drawn.own,
         [probe for probe in corpus.controls["stop"] if probe.serves("train")],
@@ -48,12 +58,6 @@ def unlearn(
         made.train,
         seed,
     )
-    engine = Engine(lm, task, method, memory)
-    checkpoint.restore(engine, work)
-    engine.run(done, on_round, lambda own: checkpoint.save(own, work))
-    engine.trained.finish()
-    visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)))
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:
