@@ -56,6 +56,16 @@ class Plan:
     not_taken: dict[str, str]
     teacher: Another | None = None
 
+    def languages(self) -> list[dict[str, str | int]]:
+        """Per language: how many pairs, controls of each split, retain rows trained on and held out."""
+        corpus, rows = self.corpus, list[dict[str, str | int]]()
+        for lang in corpus.langs:
+            probed = {"pairs": corpus.facts} | {f"controls_{split}": own for split, own in corpus.controls.items()}
+            first = {name: sum(p.lang == lang and p.wording == 0 for p in probes) for name, probes in probed.items()}
+            texts = {"retain": corpus.retain, "held_out": corpus.bystanders}
+            rows.append({"language": lang, **first, **{n: sum(t.lang == lang for t in own) for n, own in texts.items()}})
+        return rows
+
 
 def find_teacher(asked: Apply) -> Another | None:
     """The teacher that the user named, its weights not read yet."""

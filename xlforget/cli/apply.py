@@ -100,20 +100,22 @@ def apply(
     lora_alpha: memory_options.Alpha = 32,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
-    json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the verdict as JSON; - is stdout.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, memory and time, and leave.")] = False,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write verdict or plan as JSON; - is stdout.")
+    ] = None,
 ) -> None:
     """Forget the facts of REQUEST in every language and write the signed model, if the gate lets it pass.
 
     Several requests are forgotten together, in one model; each ticket gets a report of its own.
     """
-    from xlforget import asked, pipeline, planning
+    from xlforget import asked, pipeline, planning, rehearsal
     from xlforget.artifact import audit_file
     from xlforget.cli import showing
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import Memory
+    from xlforget.unlearn.memory import Memory, check_backends
     from xlforget.unlearn.methods import method as preset
     from xlforget.unlearn.methods import parse_kappa
 
@@ -155,11 +157,17 @@ def apply(
     )
     with Watching(console) as watch:
         if dry_run:
+            check_backends(run.memory)
+            watch.stage("making the plan")
             plan = planning.dry_run(run)
+            watch.stage("trying a few steps")
+            tried = rehearsal.rehearse(run, plan)
         else:
             applied = pipeline.apply(run, watch)
     if dry_run:
-        showing.show_plan(console, plan)
+        showing.show_plan(console, plan, tried)
+        if json:
+            write_json(json, {"languages": plan.languages(), "not_taken": plan.not_taken} | tried.to_json())
         raise typer.Exit
     showing.show_verdict(console, applied.verdict)
     showing.show_place(console, applied)

@@ -13,6 +13,7 @@ from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 if TYPE_CHECKING:
     from xlforget.output import Applied
     from xlforget.planning import Plan
+    from xlforget.rehearsal import Rehearsal
 
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow", Outcome.NOT_RUN: "yellow"}
 
@@ -121,24 +122,38 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     console.print(f"{held} of {len(findings)} checks hold.")
 
 
-def show_plan(console: Console, plan: "Plan") -> None:
-    """Pairs, controls and tokens per language."""
+def show_plan(console: Console, plan: "Plan", rehearsal: "Rehearsal") -> None:
+    """Pairs and controls per language; tokens, memory and time."""
     table = Table(title="Plan")
     for name in ("language", "pairs", "controls to aim", "to stop", "for the gate", "retain rows", "held out"):
         table.add_column(name, justify="left" if name == "language" else "right")
-    corpus = plan.corpus
-    for lang in corpus.langs:
-        probed = (corpus.facts, *corpus.controls.values())
-        first = [sum(p.lang == lang and p.wording == 0 for p in probes) for probes in probed]
-        texts = [sum(t.lang == lang for t in rows) for rows in (corpus.retain, corpus.bystanders)]
-        table.add_row(lang, *map(str, (*first, *texts)))
+    for row in plan.languages():
+        table.add_row(*map(str, row.values()))
     console.print(table)
-    tokens = sum(len(p.text.ids) for p in corpus.facts) + sum(len(t.text.ids) for t in corpus.retain)
+    tokens, memory = rehearsal.tokens, rehearsal.memory
     console.print(
-        f"{len(plan.request.facts)} facts, {len(plan.parallel.usable())} pairs, {tokens} tokens of facts and retain rows."
+        f"{rehearsal.facts} facts, {rehearsal.pairs} pairs: {tokens.facts} tokens of facts, {tokens.retain} of retain rows."
     )
     if plan.teacher:
         what = (
             "imitated" if plan.teacher.use == "logits" else "asked only how sure it is of the retain rows: its tokens are others"
         )
         console.print(f"The teacher {plan.teacher.name} is {what}.")
+    console.print(f"A step reads {tokens.forget_step} tokens to forget and {tokens.retain_step} to keep.")
+    console.print(
+        f"Teacher cache {_size(memory.cache)}; estimated peak memory {_size(memory.peak)}, {_size(rehearsal.free)} free."
+    )
+    if rehearsal.seconds:
+        console.print(
+            f"Estimated time {_clock(rehearsal.seconds.one_cycle)} for one cycle; up to four, each later one half as long."
+        )
+    else:
+        console.print("The time is not estimated: a step does not fit into this memory.", style="yellow")
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -38,20 +38,7 @@ def unlearn(
     memory: Memory = PLAIN,
 ) -> Unlearned:
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
-    pairs = [probe for probe in corpus.facts if probe.serves("train")]
-    unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
-    drawn = levels.draw(pairs, unseen, lm, seed)
-    task = Task(
-        pairs,
-        drawn.own,
-        [probe for probe in corpus.controls["stop"] if probe.serves("train")],
-        [rival for pair in pairs for rival in pair.rivals],
-        [level for own in drawn.rivals for level in own],
-        _places([len(pair.rivals) for pair in pairs]),
-        [t.text for t in corpus.retain],
-        made.train,
-        seed,
-    )
+    task = task_of(lm, corpus, made, seed)
     engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source), memory)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
@@ -62,6 +49,24 @@ def unlearn(
 
 def _warnings(engine: Engine) -> tuple[str, ...]:
     return (LIVE,) if isinstance(engine.teacher, Live) else ()
+
+
+def task_of(lm: Lm, corpus: Corpus, made: Made, seed: int) -> Task:
+    """What is trained, with the levels that it is led to."""
+    pairs = [probe for probe in corpus.facts if probe.serves("train")]
+    unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
+    drawn = levels.draw(pairs, unseen, lm, seed)
+    return Task(
+        pairs,
+        drawn.own,
+        [probe for probe in corpus.controls["stop"] if probe.serves("train")],
+        [rival for pair in pairs for rival in pair.rivals],
+        [level for own in drawn.rivals for level in own],
+        _places([len(pair.rivals) for pair in pairs]),
+        [t.text for t in corpus.retain],
+        made.train,
+        seed,
+    )
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:

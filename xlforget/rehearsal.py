@@ -1,0 +1,182 @@
+"""What a run would take, before it is run: its memory by shape, its time by trying each of its parts once."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from tempfile import TemporaryFile
+from typing import Any
+
+import psutil
+import torch
+
+from xlforget.asked import Apply
+from xlforget.corpus.encode import Encoded
+from xlforget.errors import MachineError
+from xlforget.measure import examine as measure
+from xlforget.measure.gate import gate
+from xlforget.measure.stop import stop_rule
+from xlforget.planning import Plan
+from xlforget.unlearn.budget import Budget, estimate
+from xlforget.unlearn.engine import CYCLES, Engine
+from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.unlearn import task_of
+
+ROWS = 256  # samples that are drawn at once
+STEPS = 2
+WRITTEN = 32 << 20  # bytes, to see how fast the disk is
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """``facts``, ``retain``: of all texts given; ``forget_step``, ``retain_step``: of one step; ``cached``: of the teacher."""
+
+    facts: int
+    retain: int
+    forget_step: int
+    retain_step: int
+    cached: int
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Of one cycle and all that stands around it. A run has up to ``cycles``; those after the first are half as long."""
+
+    sampling: float
+    measuring: float
+    training: float
+    cycles: int = CYCLES
+
+    @property
+    def one_cycle(self) -> float:
+        return self.sampling + self.measuring + self.training
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """``free``: bytes that the device has for a run. ``seconds`` None: not tried, since a step would not fit."""
+
+    facts: int
+    pairs: int
+    tokens: Tokens
+    memory: Budget
+    free: int
+    seconds: Seconds | None
+
+    def to_json(self) -> dict[str, Any]:
+        seconds = asdict(self.seconds) | {"one_cycle": self.seconds.one_cycle} if self.seconds else None
+        return asdict(self) | {"memory": asdict(self.memory) | {"peak": self.memory.peak}, "seconds": seconds}
+
+
+def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
+    """Trains ``plan``'s model for some steps at a rate of 0; nothing of it stays."""
+    clock = _Clock()
+    with clock("sampling"):
+        made = _made(asked, plan)
+    batches = _batches(asked, plan, made)
+    tokens = _counted(asked, plan, made, batches)
+    budget = min(BATCH_TOKENS, tokens.forget_step + tokens.retain_step)
+    memory = estimate(plan.base.lm, asked.memory, _texts(plan, made), budget, tokens.cached)
+    free = _free(plan.base.lm.device) + memory.loaded
+    seconds = _tried(asked, plan, made, clock) if memory.peak <= free else None
+    if seconds:
+        seconds = replace(seconds, sampling=seconds.sampling * batches)
+    return Rehearsal(len(plan.request.facts), len(plan.parallel.usable()), tokens, memory, free, seconds)
+
+
+def _made(asked: Apply, plan: Plan) -> Made:
+    """As much text as the model gives at once."""
+    tokenizer, pairs = plan.base.encoder.tokenizer, plan.parallel.usable()
+    count = min(ROWS, asked.samples)
+    return make(plan.base.lm, tokenizer, plan.corpus, pairs, count, count * 2**20, asked.seed, lambda done, total: None)
+
+
+def _batches(asked: Apply, plan: Plan, made: Made) -> int:
+    """How often a run draws as much."""
+    corpus, method = plan.corpus, asked.method
+    drawn = _count([*made.train, *made.held_out]) - _count([*corpus.neighbours, *corpus.neutral])
+    enough = method.made_tokens(given=bool(corpus.retain))
+    return min(-(-asked.samples // ROWS), -(-enough // max(1, drawn)))
+
+
+def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:
+    corpus, method = plan.corpus, asked.method
+    pairs = [probe for probe in corpus.facts if probe.serves("train")]
+    facts, retain = _count(p.text for p in pairs), _count(t.text for t in corpus.retain)
+    rivals = _count(r for p in pairs for r in p.rivals)
+    fixed = _count([*corpus.neighbours, *corpus.neutral])
+    sampled = (_count(made.train) - fixed) * batches
+    each = max((len(p.rivals) for p in pairs), default=0)
+    share = min(1.0, method.live_pairs / max(1, len(pairs)))
+    return Tokens(
+        facts=_count(p.text for p in corpus.facts),
+        retain=retain,
+        forget_step=int((facts + rivals / max(1, each)) * share),
+        retain_step=min(method.retain_tokens, retain + fixed + sampled),
+        cached=facts + rivals + retain + fixed + sampled,
+    )
+
+
+def _texts(plan: Plan, made: Made) -> list[Encoded]:
+    pairs = [probe for probe in plan.corpus.facts if probe.serves("train")]
+    own = [text for probe in pairs for text in (probe.text, *probe.rivals)]
+    return [*own, *(t.text for t in plan.corpus.retain), *made.train]
+
+
+def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | None:
+    """Each part of a run once, and a few steps; None where a step turns out not to fit."""
+    lm, corpus, method = plan.base.lm, plan.corpus, asked.method
+    with clock("measuring"):
+        before = measure.examine(lm, corpus, corpus.controls["gate"])
+        gate(measure.checks(before, before, corpus.groups), [], profile="quick", seed=asked.seed)
+    done = stop_rule(lm, corpus, before)
+    with clock("stopping"):
+        done(lm)
+    with clock("beginning"):
+        engine = Engine(lm, task_of(lm, corpus, made, asked.seed), replace(method, lr=0.0), memory=asked.memory)
+    try:
+        engine._step()  # the first makes room, which later ones find made
+        with clock("steps"):
+            for _ in range(STEPS):
+                engine._step()
+    except MachineError:
+        return None
+    with clock("rounds"):
+        engine.aims.distances(answer_scores(lm, engine.pairs))
+    spent = clock.seconds
+    round_ = spent["rounds"] + method.steps_per_round * spent["steps"] / STEPS + _written(asked, engine)
+    measuring = 2 * (spent["measuring"] + spent["stopping"])
+    return Seconds(spent["sampling"], measuring, spent["beginning"] + method.rounds * round_)
+
+
+def _written(asked: Apply, engine: Engine) -> float:
+    """Seconds that a checkpoint takes, from how long it takes to write a small part of one beside OUT."""
+    size = sum(tensor.nbytes for tensor in engine.optimizer.state().values())
+    place = next(folder for folder in asked.out.absolute().parents if folder.is_dir())
+    part = min(size, WRITTEN)
+    with TemporaryFile(dir=place) as file:
+        began = time.monotonic()
+        file.write(bytes(part))
+        return (time.monotonic() - began) * size / part
+
+
+def _count(texts: Iterable[Encoded]) -> int:
+    return sum(len(text.ids) for text in texts)
+
+
+def _free(device: torch.device) -> int:
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else int(psutil.virtual_memory().available)
+
+
+class _Clock:
+    """Seconds by the name of what was done."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
