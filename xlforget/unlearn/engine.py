@@ -2,60 +2,24 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from xlforget.corpus.encode import Encoded
-from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Shuffled
 from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.methods import Method
-from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
+from xlforget.unlearn.step import Asked, Floats, Part
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import Teacher
+from xlforget.unlearn.terms import Terms
 
-# Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
-TAIL = 3
 CYCLES = 4
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to unlearn and what to keep, in tokens.
-
-    ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
-    ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
-    so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
-    neighbour text.
-    """
-
-    pairs: Sequence[Probe]
-    levels: Sequence[NDArray[np.float32]]
-    unseen: Sequence[Probe]
-    rivals: Sequence[Encoded]
-    rival_levels: Sequence[NDArray[np.float32]]
-    rivals_of: Mapping[int, Sequence[int]]
-    given: Sequence[Encoded]
-    made: Sequence[Encoded]
-    seed: int
-
-    @property
-    def texts(self) -> list[Encoded]:
-        """Retain rows, then pairs, then rivals: the order in which losses and the teacher count them."""
-        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals]
-
-    @property
-    def imitated(self) -> list[range]:
-        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer."""
-        whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
-        before = [range(1, len(pair.text.before) + 1) for pair in self.pairs]
-        return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]
 
 
 @dataclass(frozen=True)
@@ -92,20 +56,15 @@ class Engine:
 
     def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None) -> None:
         self.lm, self.task, self.method = lm, task, method
-        self.retain = [*task.given, *task.made]
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
         self.teacher = teacher or Teacher.run(lm, self.texts, task.imitated)
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
+        self.terms = Terms(task, method, self.aims)
         everything = range(len(self.pairs))
         self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
-        self.streams = {
-            "pairs": Shuffled(task.seed, everything),
-            "given": Shuffled(task.seed + 1, range(len(task.given))),
-            "made": Shuffled(task.seed + 2, range(len(task.given), len(self.retain))),
-        }
-        self._lengths = [len(text.ids) for text in self.retain]
+        self.streams = {"pairs": Shuffled(task.seed, everything), **self.terms.streams}
 
     @property
     def rounds(self) -> int:
@@ -162,8 +121,8 @@ class Engine:
         for group in self.optimizer.param_groups:
             group["lr"] = self.method.lr * self._rate()
         turn = self.progress.step % 2 if self.method.alternate else None
-        asked = [] if turn == 1 else self._forget(self.streams["pairs"].take(self.method.live_pairs))
-        asked += [] if turn == 0 else self._retain()
+        asked = [] if turn == 1 else self._forget()
+        asked += [] if turn == 0 else self.terms.keep(self.progress.weight)
         self.optimizer.zero_grad()
         losses = step.backward(self.lm, self.teacher, self.texts, asked)
         torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
@@ -171,6 +130,12 @@ class Engine:
         self.progress.step += 1
         self.progress.steps += 1
         return _mean("forget", asked, losses), _mean("retain", asked, losses)
+
+    def _forget(self) -> list[Asked]:
+        chosen = self.streams["pairs"].take(self.method.live_pairs)
+        for i in chosen:
+            self.progress.visits[i] += 1
+        return self.terms.forget(chosen, self.progress.visits)
 
     def _rate(self) -> float:
         """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
@@ -181,51 +146,6 @@ class Engine:
         if step > begin:
             rate = max(0.02, 0.5 * (1 + math.cos(math.pi * (step - begin) / (total - begin))))
         return rate * 0.5**self.progress.cycle
-
-    def _forget(self, chosen: Sequence[int]) -> list[Asked]:
-        """The pairs' answers, and what stands before them, which is kept."""
-        for i in chosen:
-            self.progress.visits[i] += 1
-        rows = {i: len(self.retain) + i for i in chosen}
-        texts = {i: self.pairs[i] for i in chosen}
-        answers, before = sum(len(text.answer) for text in texts.values()), sum(len(text.before) for text in texts.values())
-        if self.method.forget == "ascent":
-            asked = [Asked("forget", rows[i], texts[i].answer, -1 / answers, LEARN) for i in chosen]
-        else:
-            asked = [Asked("forget", rows[i], texts[i].answer, 1 / answers, levels=self.aims.of(i)) for i in chosen]
-            asked += self._rivals([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
-        if self.method.context_weight and before:
-            weight = self.method.context_weight / before
-            asked += [Asked("context", rows[i], texts[i].before, weight) for i in chosen if texts[i].before]
-        return asked
-
-    def _next_rival(self, pair: int) -> int:
-        own = self.task.rivals_of[pair]
-        return own[self.progress.visits[pair] % len(own)]
-
-    def _rivals(self, chosen: Sequence[int]) -> list[Asked]:
-        """Rivals are led to their levels; what follows them is kept as it was, or the fact survives backwards."""
-        texts = {k: self.task.rivals[k] for k in chosen}
-        rows = {k: len(self.retain) + len(self.pairs) + k for k in chosen}
-        tails = {k: range(text.after, len(text.ids)) for k, text in texts.items()}
-        tails = {k: tail for k, tail in tails.items() if len(tail) >= TAIL and self.method.context_weight}
-        answers, after = sum(len(text.answer) for text in texts.values()), sum(map(len, tails.values()))
-        led = [Asked("rivals", rows[k], text.answer, 1 / answers, levels=self.task.rival_levels[k]) for k, text in texts.items()]
-        return [*led, *(Asked("context", rows[k], tail, self.method.context_weight / after) for k, tail in tails.items())]
-
-    def _retain(self) -> list[Asked]:
-        """Rows of the user as the method's kappa has it; made text is imitated only: what chance drew teaches nothing."""
-        share = self.method.made_share if self.task.given else 1.0
-        budget = self.method.retain_tokens
-        given = self.streams["given"].take_tokens(self._lengths, int(budget * (1 - share)))
-        made = self.streams["made"].take_tokens(self._lengths, int(budget * share))
-        tokens = sum(self._lengths[i] - 1 for i in (*given, *made))
-        kappa = TEACHERS_OWN if self.method.kappa is None else self.method.kappa
-        return [
-            Asked("retain", i, range(1, self._lengths[i]), self.progress.weight / tokens, own)
-            for own, rows in ((kappa, given), (IMITATE, made))
-            for i in rows
-        ]
 
 
 def _mean(part: Part, asked: Sequence[Asked], losses: Floats) -> float:

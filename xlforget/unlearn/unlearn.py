@@ -7,9 +7,10 @@ from pathlib import Path
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels, teaching
-from xlforget.unlearn.engine import Engine, Round, Task
+from xlforget.unlearn.engine import Engine, Round
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
 
