@@ -240,14 +240,15 @@ def test_ascent_makes_the_answers_less_likely(new_lm: NewLm, task: Task) -> None
 def test_no_method_asks_the_teacher_where_it_was_not_run_nor_for_what_has_read_an_answer(
     new_lm: NewLm, task: Task, name: str
 ) -> None:
-    """A `Cached` teacher refuses every other position (`test_teacher`)."""
+    """A `Cached` teacher refuses every other position (`test_teacher`). UNDIAL is made of what it says of the answers."""
     small = replace(METHODS[name], live_pairs=4, retain_tokens=120, lr=1e-4)
+    task = replace(task, asks_answers=small.asks_answers)
     engine = Engine(new_lm(0), task, small)
     assert isinstance(engine.teacher, Cached)
     for _ in range(4):
         engine._step()
     pairs = list(zip(task.texts, task.imitated, strict=True))[len(engine.terms.retain) :][: len(task.pairs)]
-    assert all(at.stop - 1 < text.answer[0] for text, at in pairs)
+    assert all(at.stop - 1 < text.answer[0] for text, at in pairs) or name == "undial"
 
 
 def test_a_run_that_goes_on_ends_the_same_with_the_teachers_states_from_disk(new_lm: NewLm, task: Task, tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
-from xlforget.unlearn.curriculum import Shuffled
-from xlforget.unlearn.levels import answer_scores
+from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
+from xlforget.unlearn.levels import Scores, answer_scores
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.released import repeats
+from xlforget.unlearn.steering import Layer, Steering
 from xlforget.unlearn.step import Asked, Floats, Part
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import Teacher
@@ -47,6 +50,7 @@ class Progress:
     steps: int = 0
     start: float | None = None
     weight: float = 0.0
+    alpha: float | None = None
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -58,13 +62,21 @@ class Engine:
         self.lm, self.task, self.method = lm, task, method
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
-        self.teacher = teacher or Teacher.run(lm, self.texts, task.imitated)
+        read = read_by(lm, method)
+        self.teacher = teacher or Teacher.run(read, self.texts, task.imitated)
+        if method.retain == "released":
+            self.teacher.confidence = repeats(self.teacher, task.given)
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
-        self.optimizer = torch.optim.AdamW(lm.model.parameters(), lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
-        self.terms = Terms(task, method, self.aims)
+        self.terms = Terms(lm, task, method, self.aims)
+        self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
+        self.base = [p.detach().clone() for p in lm.model.parameters()] if method.alphas else []
+        self.trained = [p for p in lm.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=method.lr, betas=(0.9, method.beta2), weight_decay=0.0)
         everything = range(len(self.pairs))
         self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
-        self.streams = {"pairs": Shuffled(task.seed, everything), **self.terms.streams}
+        facts, langs = [pair.row for pair in task.pairs], [pair.lang for pair in task.pairs]
+        self.curriculum = curriculum(method.sampling, task.seed, facts, langs)
+        self.streams: dict[str, Curriculum | Shuffled] = {"pairs": self.curriculum, **self.terms.streams}
 
     @property
     def rounds(self) -> int:
@@ -79,9 +91,28 @@ class Engine:
                 checkpoint(self)
             self.progress.cycle += 1
             self.progress.step = 0
-            if done(self.lm):
+            if self._subtract(done) if self.method.alphas else done(self.lm):
                 return
             self.aims.follow(self.lm)
+
+    def _subtract(self, done: Callable[[Lm], bool]) -> bool:
+        """The base's weights less alpha times what was learned, for the first alpha at which the run may stop; if there is
+        none, for that which brings the answers closest to their levels. The run ends here."""
+        learned = [now.detach() - base for now, base in zip(self.lm.model.parameters(), self.base, strict=True)]
+        far: dict[float, float] = {}
+        for alpha in self.method.alphas:
+            self._set(learned, alpha)
+            if done(self.lm):
+                return True
+            far[alpha] = float(self.aims.distances(answer_scores(self.lm, self.pairs)).mean())
+        self._set(learned, min(far, key=far.__getitem__))
+        return True
+
+    @torch.no_grad()
+    def _set(self, learned: Sequence[Tensor], alpha: float) -> None:
+        self.progress.alpha = alpha
+        for parameter, base, vector in zip(self.lm.model.parameters(), self.base, learned, strict=True):
+            parameter.copy_(base - alpha * vector)
 
     def _round(self) -> Round:
         if self.progress.start is None:
@@ -91,8 +122,8 @@ class Engine:
         distance = self.aims.distances(scores)
         self.aims.look(scores)
         self._balance(float(distance.mean()))
-        self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
-        self.streams["pairs"].narrow(self.progress.live or range(len(self.pairs)))
+        self.progress.live = self._live(scores, distance)
+        self._look()
         ma: dict[str, list[float]] = {}
         for pair, own in zip(self.task.pairs, scores, strict=True):
             ma.setdefault(pair.lang, []).append(float(own.first.mean()))
@@ -107,6 +138,19 @@ class Engine:
             forget_loss=float(forget),
             retain_loss=float(retain),
         )
+
+    def _live(self, scores: Sequence[Scores], distance: Floats) -> list[int]:
+        """Pairs that are not where they are led; with a method that can only lead down, those that are still above it."""
+        far = distance > self.method.rest
+        if self.method.falls:
+            far &= np.array([own.logp.mean() > self.aims.of(k).mean() for k, own in enumerate(scores)])
+        return [int(i) for i in np.flatnonzero(far)]
+
+    def _look(self) -> None:
+        """Pairs that are live, or were never visited, come next; where there are none, all, if more of it does them good."""
+        visits = self.progress.visits
+        wanted = sorted({*self.progress.live, *(i for i, count in enumerate(visits) if not count)})
+        self.curriculum.look(wanted or ([] if self.method.falls else range(len(visits))))
 
     def _balance(self, distance: float) -> None:
         done = self.progress.step // self.method.steps_per_round
@@ -123,29 +167,45 @@ class Engine:
         turn = self.progress.step % 2 if self.method.alternate else None
         asked = [] if turn == 1 else self._forget()
         asked += [] if turn == 0 else self.terms.keep(self.progress.weight)
-        self.optimizer.zero_grad()
-        losses = step.backward(self.lm, self.teacher, self.texts, asked)
-        torch.nn.utils.clip_grad_norm_(self.lm.model.parameters(), self.method.clip)
-        self.optimizer.step()
+        losses = self._descend(asked) if asked else np.empty(0)
         self.progress.step += 1
         self.progress.steps += 1
         return _mean("forget", asked, losses), _mean("retain", asked, losses)
 
+    def _descend(self, asked: Sequence[Asked]) -> Floats:
+        """One step of the optimizer; returns the mean loss of each of ``asked``."""
+        self.optimizer.zero_grad()
+        if self.steering:
+            losses = self.steering.backward(self.teacher, self.texts, asked)
+        else:
+            losses = step.backward(self.lm, self.teacher, self.texts, asked)
+        torch.nn.utils.clip_grad_norm_(self.trained, self.method.clip)
+        self.optimizer.step()
+        return losses
+
     def _forget(self) -> list[Asked]:
-        chosen = self.streams["pairs"].take(self.method.live_pairs)
+        behind = self.progress.step / (self.rounds * self.method.steps_per_round)
+        chosen = self.curriculum.take(self.method.live_pairs, behind)
         for i in chosen:
             self.progress.visits[i] += 1
         return self.terms.forget(chosen, self.progress.visits)
 
     def _rate(self) -> float:
-        """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
-        method, step = self.method, self.progress.step
-        total = self.rounds * method.steps_per_round
+        """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half. Each stage of the
+        curriculum has its own."""
+        method, stages = self.method, self.curriculum.stages
+        total = self.rounds * method.steps_per_round / stages
+        step = self.progress.step % total
         begin = total * (1 - method.mend)
         rate = min(1.0, (step + 1) / method.warmup)
         if step > begin:
             rate = max(0.02, 0.5 * (1 + math.cos(math.pi * (step - begin) / (total - begin))))
         return rate * 0.5**self.progress.cycle
+
+
+def read_by(lm: Lm, method: Method) -> Lm:
+    """The model as the method reads it, its teacher too: up to a layer, where it works on activations."""
+    return lm if method.layer is None else Layer(lm, method.layer)
 
 
 def _mean(part: Part, asked: Sequence[Asked], losses: Floats) -> float:

@@ -17,7 +17,7 @@ class Task:
     ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
     ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
     so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
-    neighbour text.
+    neighbour text. ``asks_answers``: whether the method asks the teacher about the pairs' answers.
     """
 
     pairs: Sequence[Probe]
@@ -29,6 +29,7 @@ class Task:
     given: Sequence[Encoded]
     made: Sequence[Encoded]
     seed: int
+    asks_answers: bool = False
 
     @property
     def texts(self) -> list[Encoded]:
@@ -37,7 +38,9 @@ class Task:
 
     @property
     def imitated(self) -> list[range]:
-        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer."""
+        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer, unless
+        the method asks about answers."""
         whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
-        before = [range(1, len(pair.text.before) + 1) for pair in self.pairs]
+        ends = [pair.text.answer[-1] if self.asks_answers else len(pair.text.before) for pair in self.pairs]
+        before = [range(1, end + 1) for end in ends]
         return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]

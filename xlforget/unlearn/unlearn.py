@@ -1,13 +1,13 @@
 """Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels, teaching
-from xlforget.unlearn.engine import Engine, Round
+from xlforget.unlearn.engine import Engine, Round, read_by
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.task import Task
@@ -17,12 +17,17 @@ from xlforget.unlearn.teaching import Source
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What was done: cycles, optimizer steps, and how often each pair was visited at least and at most."""
+    """What was done: cycles, steps, and how often each pair was visited at least and at most, in all and by language.
+
+    ``alpha``: how much of what was learned was subtracted, where the method does that.
+    """
 
     cycles: int
     steps: int
     visits: tuple[int, int]
     warnings: tuple[str, ...] = ()
+    by_lang: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    alpha: float | None = None
 
 
 def unlearn(
@@ -50,16 +55,23 @@ def unlearn(
         [t.text for t in corpus.retain],
         made.train,
         seed,
+        method.asks_answers,
     )
-    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source))
+    engine = Engine(lm, task, method, teaching.teacher(read_by(lm, method), task, work, source))
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
-    visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), _warnings(engine))
+    reached, visits = engine.progress, engine.progress.visits
+    by_lang: dict[str, list[int]] = {}
+    for pair, count in zip(pairs, visits, strict=True):
+        by_lang.setdefault(pair.lang, []).append(count)
+    langs = {lang: (min(own), max(own)) for lang, own in by_lang.items()}
+    return Unlearned(reached.cycle, reached.steps, (min(visits), max(visits)), _warnings(engine), langs, reached.alpha)
 
 
 def _warnings(engine: Engine) -> tuple[str, ...]:
-    return (LIVE,) if isinstance(engine.teacher, Live) else ()
+    missed = engine.progress.visits.count(0)
+    never = f"{missed} pairs were never trained on: the run had too few steps for them (--rounds)"
+    return (*((LIVE,) if isinstance(engine.teacher, Live) else ()), *((never,) if missed else ()))
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:
