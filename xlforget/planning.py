@@ -26,6 +26,7 @@ from xlforget.request import phrasebook
 from xlforget.request.fact import ErasureRequest, Fact
 from xlforget.request.reader import read_requests
 from xlforget.unlearn import teaching
+from xlforget.unlearn.methods import METHODS
 from xlforget.unlearn.teaching import Another
 
 Say = Callable[[str], None]
@@ -68,7 +69,14 @@ class Plan:
 
 
 def find_teacher(asked: Apply) -> Another | None:
-    """The teacher that the user named, its weights not read yet."""
+    """The teacher that the user named, its weights not read yet. Raises UsageError where the method learns from none."""
+    if asked.teacher and not asked.method.has_kappa:
+        taught = ", ".join(one.name for one in METHODS.values() if one.has_kappa)
+        raise UsageError(
+            f"The method {asked.method.name} learns from no other teacher.",
+            do=f"Leave --teacher out, or choose one of: {taught}.",
+            code="TEACHER_UNUSED",
+        )
     return teacher_io.find(asked.teacher, asked.device) if asked.teacher else None
 
 
@@ -160,7 +168,7 @@ def plan(
 def _settled(asked: Apply, teacher: Another, base: Opened, corpus: Corpus) -> Another:
     """What the teacher is for: its logits, where its tokens are the model's own, else its confidence in retain rows."""
     texts = [*(probe.text for probe in corpus.facts), *(row.text for row in (*corpus.retain, *corpus.unseen))]
-    sure_of = bool(corpus.retain) and asked.method.kappa is None
+    sure_of = bool(corpus.retain) and asked.method.asks_confidence
     return teaching.settled(teacher, base.lm, base.encoder.tokenizer, texts, sure_of=sure_of)
 
 

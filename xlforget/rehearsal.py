@@ -134,7 +134,7 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     with clock("stopping"):
         done(lm)
     with clock("beginning"):
-        engine = Engine(lm, task_of(lm, corpus, made, asked.seed), replace(method, lr=0.0), memory=asked.memory)
+        engine = Engine(lm, task_of(lm, corpus, made, method, asked.seed), replace(method, lr=0.0), memory=asked.memory)
     try:
         engine._step()  # the first makes room, which later ones find made
         with clock("steps"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -163,9 +164,12 @@ def _short(model: str) -> str | None:
 
 def _method(run: Run) -> papers.Method:
     chosen = asdict(run.asked.method) | asdict(run.asked.memory)
-    parameters = {k: v for k, v in chosen.items() if k != "name" and v is not None}
+    parameters = {k: _parameter(v) for k, v in chosen.items() if k != "name" and v not in (None, ())}
     done = run.unlearned or Unlearned(0, 0, (0, 0))
     parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}
+    parameters |= {f"visits/{lang}": f"{least} to {most}" for lang, (least, most) in done.by_lang.items()}
+    if done.alpha is not None:
+        parameters |= {"alpha": done.alpha}
     if run.made:
         parameters |= {"samples_drawn": run.made.drawn, "samples_thrown_out": run.made.stating}
     if teacher := run.plan.teacher:
@@ -179,6 +183,10 @@ def _method(run: Run) -> papers.Method:
         steps=done.steps,
         seconds=round(run.seconds, 1),
     )
+
+
+def _parameter(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _data(run: Run) -> papers.Data:

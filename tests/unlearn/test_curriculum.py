@@ -1,12 +1,15 @@
 """Streams: fair, narrowed without repeats, and the same after a stop."""
 
 import json
+from collections import Counter
 from itertools import pairwise
+from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlforget.unlearn.curriculum import Shuffled
+from xlforget.unlearn.curriculum import Curriculum, Sampling, Shuffled, curriculum
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
@@ -61,3 +64,91 @@ def test_tokens_are_drawn_up_to_the_budget_and_no_text_twice() -> None:
 
 def test_a_seed_gives_one_order() -> None:
     assert Shuffled(1, range(50)).take(50) == Shuffled(1, range(50)).take(50) != Shuffled(2, range(50)).take(50)
+
+
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+FACTS = [f"f{k // 3}" for k in range(18)]
+LANGS = [("en", "fr", "hi")[k % 3] for k in range(18)]
+
+
+def drawn(own: Curriculum, batches: int, count: int) -> list[list[int]]:
+    return [own.take(count, step / batches) for step in range(batches)]
+
+
+def counts(batches: list[list[int]]) -> list[int]:
+    found = Counter(i for batch in batches for i in batch)
+    return [found[i] for i in range(len(FACTS))]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("count", [1, 5, 18, 40])
+def test_every_pair_is_visited_whatever_the_order_and_none_twice_in_a_batch(sampling: Sampling, count: int) -> None:
+    batches = drawn(curriculum(sampling, 3, FACTS, LANGS), 36, count)
+    assert min(counts(batches)) >= 1
+    most = 6 if sampling == "sequential" else 18
+    assert {len(batch) for batch in batches} == {len(set(batch)) for batch in batches} == {min(count, most)}
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 7, 18])
+def test_round_robin_visits_all_pairs_equally_often_and_takes_the_languages_in_turn(count: int) -> None:
+    batches = drawn(curriculum("round-robin", 3, FACTS, LANGS), 31, count)
+    assert max(counts(batches)) - min(counts(batches)) <= 1
+    if 18 % count == 0:  # else a turn is bent where a batch would hold a pair of it twice
+        order = [LANGS[i] for batch in batches for i in batch]
+        assert all(len(set(order[k : k + 3])) == 3 for k in range(0, len(order) - 3, 3))
+
+
+def test_round_robin_pays_no_heed_to_what_is_live() -> None:
+    own = curriculum("round-robin", 3, FACTS, LANGS)
+    own.look([4])
+    assert sorted(own.take(18, 0.0)) == list(range(18))
+
+
+def test_live_takes_what_is_live_and_so_each_language_as_often_as_it_has_pairs_left() -> None:
+    own = curriculum("live", 3, FACTS, LANGS)
+    own.look([0, 3, 6, 4])
+    found = counts(drawn(own, 10, 2))
+    assert [found[i] for i in (0, 3, 6, 4)] == [5] * 4
+    assert sum(found) == 20
+
+
+def test_random_takes_each_fact_once_before_any_again_in_a_language_that_chance_draws() -> None:
+    own = curriculum("random", 3, FACTS, LANGS)
+    batches = drawn(own, 3, 6)
+    assert all(sorted(FACTS[i] for i in batch) == sorted(set(FACTS)) for batch in batches)
+    assert min(counts(batches)) == 0 < 1 < max(counts(batches))
+
+
+def test_random_makes_up_for_what_chance_left_out_after_as_many_accesses_as_a_fact_has_pairs() -> None:
+    lacking = 0
+    for seed in range(20):
+        own = curriculum("random", seed, FACTS, LANGS)
+        first = counts(drawn(own, 3, 6))
+        lacking += first.count(0)
+        second = [a + b for a, b in zip(first, counts(drawn(own, 3, 6)), strict=True)]
+        assert min(second) >= 1
+    assert 0.15 < lacking / (20 * 18) < 0.45  # (2/3)^3 = 0.30
+
+
+def test_sequential_ends_with_a_language_before_it_begins_the_next() -> None:
+    own = curriculum("sequential", 3, FACTS, LANGS)
+    batches = drawn(own, 12, 3)
+    assert [{LANGS[i] for i in batch} for batch in batches] == [{"en"}] * 4 + [{"fr"}] * 4 + [{"hi"}] * 4
+    assert set(counts(batches)) == {2}
+    assert own.stages == 3
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_a_curriculum_goes_on_from_its_state_as_if_never_stopped(sampling: Sampling) -> None:
+    own, other = curriculum(sampling, 3, FACTS, LANGS), curriculum(sampling, 8, FACTS, LANGS)
+    drawn(own, 5, 4)
+    own.look([1, 5, 9, 14, 3])
+    own.take(3, 0.5)
+    other.restore(json.loads(json.dumps(own.state())))
+    assert drawn(own, 9, 4) == drawn(other, 9, 4)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_a_seed_gives_one_curriculum(sampling: Sampling) -> None:
+    one, same, other = (drawn(curriculum(sampling, seed, FACTS, LANGS), 9, 4) for seed in (1, 1, 2))
+    assert one == same != other

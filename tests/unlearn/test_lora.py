@@ -16,11 +16,12 @@ from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.experiments.small_model import memorise, new_model
 from xlforget.lm import Lm
-from xlforget.unlearn.engine import Engine, Task
+from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.lora import Adapters
 from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.task import Task
 
 NewLm = Callable[[int], Lm]
 

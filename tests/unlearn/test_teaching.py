@@ -19,9 +19,10 @@ from xlforget.corpus.probes import Probe
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.experiments.small_model import new_model, train_tokenizer
 from xlforget.lm import Lm
-from xlforget.unlearn.engine import Engine, Task
+from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.step import TEACHERS_OWN, Asked, backward
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Cached, Live
 from xlforget.unlearn.teaching import CONFIDENCE, Another, Source, same_tokens, settled, teacher
 

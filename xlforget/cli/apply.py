@@ -8,6 +8,19 @@ import typer
 from xlforget.cli import machine_options, memory_options
 from xlforget.cli.console import tables, write_json
 
+METHODS = (
+    "adaptive: answers as likely as unseen text. "
+    "lingtea: gradient ascent, then a step on retain text, weighed by the old model's confidence (arXiv 2406.12354). "
+    "For comparison: lingtea-released: with the kappa of the released code, one token off. "
+    "gradient-ascent: without retain text. gradient-difference: minus the answers' loss, plus that of retain text. "
+    "npo, simnpo: negative preference, against the old model or none. "
+    "undial: the old model's own words with the answer lowered. rmu: one layer's activations led astray. "
+    "task-vector: what learning the answers adds is subtracted."
+)
+SAMPLING = (
+    "live (default): pairs that are not forgotten yet. round-robin: all in turn. "
+    "random: of each fact a language drawn by chance. sequential: one language after another."
+)
 EPILOG = """Examples:
 
   xlforget apply request.jsonl --model ./model --key xlforget.pem --ticket DSR-7
@@ -51,8 +64,11 @@ def apply(
     ] = False,
     retain: Annotated[str | None, typer.Option(help="Text that must stay: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
-    method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
-    kappa: Annotated[str | None, typer.Option(help="adaptive, or a constant from 0 to 1.")] = None,
+    method: Annotated[str, typer.Option(help=f"How to forget. {METHODS}")] = "adaptive",
+    sampling: Annotated[str | None, typer.Option(help=f"Which pairs come next. {SAMPLING}")] = None,
+    kappa: Annotated[
+        str | None, typer.Option(help="adaptive, or a constant from 0 to 1; of adaptive, lingtea and lingtea-released.")
+    ] = None,
     teacher: Annotated[
         str,
         typer.Option(
@@ -117,7 +133,6 @@ def apply(
     from xlforget.parallel.languages import parse_languages
     from xlforget.unlearn.memory import Memory, check_backends
     from xlforget.unlearn.methods import method as preset
-    from xlforget.unlearn.methods import parse_kappa
 
     console = tables(json)
     private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
@@ -138,7 +153,7 @@ def apply(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
-        method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),
+        method=preset(method, kappa=kappa, sampling=sampling, lr=lr, rounds=rounds),
         teacher=teacher,
         memory=Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha),  # type: ignore[arg-type]
         samples=samples,

@@ -21,10 +21,22 @@ Loss = Callable[..., Pull]
 
 
 class Frozen(NamedTuple):
-    """What the teacher said at the same positions: its head, and last hidden states [N, D]."""
+    """What the teacher said at the same positions: its head, and last hidden states [N, D].
+
+    ``lowered``: how much is taken off its logit of the target, [N]; None: nothing.
+    """
 
     head: Head
     hidden: Tensor
+    lowered: Tensor | None = None
+
+    def part(self, where: slice) -> "Frozen":
+        return Frozen(self.head, self.hidden[where], None if self.lowered is None else self.lowered[where])
+
+    def logits(self, targets: Tensor) -> Tensor:
+        """[N, V], of which ``targets``, [N], are lowered."""
+        logits = self.head(self.hidden)
+        return logits if self.lowered is None else logits.scatter_add(1, targets[:, None], -self.lowered[:, None])
 
 
 class Pulled(NamedTuple):
@@ -55,7 +67,7 @@ def pulled(
     found = Pulled(torch.empty(len(hidden), dtype=torch.float32, device=hidden.device), torch.empty_like(hidden))
     for start in range(0, len(hidden), size):
         part = slice(start, start + size)
-        frozen = None if teacher is None else Frozen(teacher.head, teacher.hidden[part])
+        frozen = None if teacher is None else teacher.part(part)
         asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
         found.values[part], slope = _chunk(loss, head, hidden[part], asked)
         _back(head, hidden[part], slope.to(hidden.dtype), found.hidden[part])
@@ -69,7 +81,7 @@ def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tenso
     logp = student.gather(1, at)[:, 0]
     divergence = kappa = torch.zeros_like(logp)
     if asked.teacher is not None:
-        expected = torch.log_softmax(asked.teacher.head(asked.teacher.hidden), -1)
+        expected = torch.log_softmax(asked.teacher.logits(asked.targets), -1)
         kappa = expected.gather(1, at)[:, 0].exp()
         likely = expected.exp()
         divergence = torch.linalg.vecdot(expected.sub_(student), likely)

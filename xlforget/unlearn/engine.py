@@ -6,58 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from xlforget.corpus.encode import Encoded
-from xlforget.corpus.probes import Probe
+from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
-from xlforget.unlearn.curriculum import Shuffled
+from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
-from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.levels import BATCH_TOKENS, Scores, answer_scores
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
-from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked, Floats, Part
+from xlforget.unlearn.released import repeats
+from xlforget.unlearn.steering import Layer, Steering
+from xlforget.unlearn.step import Asked, Floats, Part
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import Teacher
+from xlforget.unlearn.terms import Terms
 from xlforget.unlearn.trained import Trained
 
-# Fewer tokens behind an answer are a full stop and an end sign, which say nothing about it.
-TAIL = 3
 CYCLES = 4
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to unlearn and what to keep, in tokens.
-
-    ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
-    ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
-    so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
-    neighbour text.
-    """
-
-    pairs: Sequence[Probe]
-    levels: Sequence[NDArray[np.float32]]
-    unseen: Sequence[Probe]
-    rivals: Sequence[Encoded]
-    rival_levels: Sequence[NDArray[np.float32]]
-    rivals_of: Mapping[int, Sequence[int]]
-    given: Sequence[Encoded]
-    made: Sequence[Encoded]
-    seed: int
-
-    @property
-    def texts(self) -> list[Encoded]:
-        """Retain rows, then pairs, then rivals: the order in which losses and the teacher count them."""
-        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals]
-
-    @property
-    def imitated(self) -> list[range]:
-        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer."""
-        whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
-        before = [range(1, len(pair.text.before) + 1) for pair in self.pairs]
-        return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]
 
 
 @dataclass(frozen=True)
@@ -89,6 +58,7 @@ class Progress:
     start: float | None = None
     weight: float = 0.0
     budget: int = BATCH_TOKENS
+    alpha: float | None = None
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -97,22 +67,26 @@ class Engine:
     """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
 
     def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None, memory: Memory = PLAIN) -> None:
+        if method.alphas and memory.lora_rank:
+            raise UsageError(f"{method.name} takes a vector of all weights.", do="Leave out --lora.", code="LORA")
         self.lm, self.task, self.method = lm, task, method
-        self.retain = [*task.given, *task.made]
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
-        self.teacher = teacher or Teacher.run(lm, self.texts, task.imitated)
+        read = read_by(lm, method)
+        self.teacher = teacher or Teacher.run(read, self.texts, task.imitated)
+        if method.retain == "released":
+            self.teacher.confidence = repeats(self.teacher, task.given)
+        self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
         self.trained = Trained(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
         self.optimizer = self.trained.optimizer
+        self.base = {name: own.detach().clone() for name, own in self.optimizer.masters.items()} if method.alphas else {}
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
+        self.terms = Terms(lm, task, method, self.aims)
         everything = range(len(self.pairs))
         self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
-        self.streams = {
-            "pairs": Shuffled(task.seed, everything),
-            "given": Shuffled(task.seed + 1, range(len(task.given))),
-            "made": Shuffled(task.seed + 2, range(len(task.given), len(self.retain))),
-        }
-        self._lengths = [len(text.ids) for text in self.retain]
+        facts, langs = [pair.row for pair in task.pairs], [pair.lang for pair in task.pairs]
+        self.curriculum = curriculum(method.sampling, task.seed, facts, langs)
+        self.streams: dict[str, Curriculum | Shuffled] = {"pairs": self.curriculum, **self.terms.streams}
 
     @property
     def rounds(self) -> int:
@@ -127,9 +101,29 @@ class Engine:
                 checkpoint(self)
             self.progress.cycle += 1
             self.progress.step = 0
-            if done(self.lm):
+            if self._subtract(done) if self.method.alphas else done(self.lm):
                 return
             self.aims.follow(self.lm)
+
+    def _subtract(self, done: Callable[[Lm], bool]) -> bool:
+        """The base's weights less alpha times what was learned, for the first alpha at which the run may stop; if there is
+        none, for that which brings the answers closest to their levels. The run ends here."""
+        learned = {name: own.detach() - self.base[name] for name, own in self.optimizer.masters.items()}
+        far: dict[float, float] = {}
+        for alpha in self.method.alphas:
+            self._set(learned, alpha)
+            if done(self.lm):
+                return True
+            far[alpha] = float(self.aims.distances(answer_scores(self.lm, self.pairs)).mean())
+        self._set(learned, min(far, key=far.__getitem__))
+        return True
+
+    @torch.no_grad()
+    def _set(self, learned: Mapping[str, Tensor], alpha: float) -> None:
+        self.progress.alpha = alpha
+        for name, master in self.optimizer.masters.items():
+            master.copy_(self.base[name] - alpha * learned[name])
+        self.optimizer.settle()
 
     def _round(self) -> Round:
         if self.progress.start is None:
@@ -139,8 +133,8 @@ class Engine:
         distance = self.aims.distances(scores)
         self.aims.look(scores)
         self._balance(float(distance.mean()))
-        self.progress.live = [int(i) for i in np.flatnonzero(distance > self.method.rest)]
-        self.streams["pairs"].narrow(self.progress.live or range(len(self.pairs)))
+        self.progress.live = self._live(scores, distance)
+        self._look()
         ma: dict[str, list[float]] = {}
         for pair, own in zip(self.task.pairs, scores, strict=True):
             ma.setdefault(pair.lang, []).append(float(own.first.mean()))
@@ -156,6 +150,19 @@ class Engine:
             retain_loss=float(retain),
         )
 
+    def _live(self, scores: Sequence[Scores], distance: Floats) -> list[int]:
+        """Pairs that are not where they are led; with a method that can only lead down, those that are still above it."""
+        far = distance > self.method.rest
+        if self.method.falls:
+            far &= np.array([own.logp.mean() > self.aims.of(k).mean() for k, own in enumerate(scores)])
+        return [int(i) for i in np.flatnonzero(far)]
+
+    def _look(self) -> None:
+        """Pairs that are live, or were never visited, come next; where there are none, all, if more of it does them good."""
+        visits = self.progress.visits
+        wanted = sorted({*self.progress.live, *(i for i, count in enumerate(visits) if not count)})
+        self.curriculum.look(wanted or ([] if self.method.falls else range(len(visits))))
+
     def _balance(self, distance: float) -> None:
         done = self.progress.step // self.method.steps_per_round
         due = self.method.due * self.rounds if self.progress.cycle == 0 else 0.0
@@ -167,74 +174,50 @@ class Engine:
 
     def _step(self) -> tuple[float, float]:
         turn = self.progress.step % 2 if self.method.alternate else None
-        asked = [] if turn == 1 else self._forget(self.streams["pairs"].take(self.method.live_pairs))
-        asked += [] if turn == 0 else self._retain()
-        longest = max((len(self.texts[one.row].ids) for one in asked), default=1)
-        losses, self.progress.budget = fitting(lambda budget: self._backward(asked, budget), self.progress.budget, longest)
-        self.optimizer.step(self.method.lr * self._rate(), self.method.clip)
+        asked = [] if turn == 1 else self._forget()
+        asked += [] if turn == 0 else self.terms.keep(self.progress.weight)
+        losses = self._descend(asked) if asked else np.empty(0)
         self.progress.step += 1
         self.progress.steps += 1
         return _mean("forget", asked, losses), _mean("retain", asked, losses)
 
+    def _descend(self, asked: Sequence[Asked]) -> Floats:
+        """One step of the optimizer; returns the mean loss of each of ``asked``."""
+        longest = max(len(self.texts[one.row].ids) for one in asked)
+        losses, self.progress.budget = fitting(lambda budget: self._backward(asked, budget), self.progress.budget, longest)
+        self.optimizer.step(self.method.lr * self._rate(), self.method.clip)
+        return losses
+
     def _backward(self, asked: Sequence[Asked], budget: int) -> Floats:
         """The step's gradients and nothing of an attempt before that did not fit."""
         self.optimizer.zero()
+        if self.steering:
+            return self.steering.backward(self.teacher, self.texts, asked, budget)
         return step.backward(self.lm, self.teacher, self.texts, asked, budget)
 
+    def _forget(self) -> list[Asked]:
+        behind = self.progress.step / (self.rounds * self.method.steps_per_round)
+        chosen = self.curriculum.take(self.method.live_pairs, behind)
+        for i in chosen:
+            self.progress.visits[i] += 1
+        return self.terms.forget(chosen, self.progress.visits)
+
     def _rate(self) -> float:
-        """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half."""
-        method, step = self.method, self.progress.step
-        total = self.rounds * method.steps_per_round
+        """Warm-up, level, then a cosine down to 2 % over the last ``mend`` share; later cycles start at half. Each stage of the
+        curriculum has its own."""
+        method, stages = self.method, self.curriculum.stages
+        total = self.rounds * method.steps_per_round / stages
+        step = self.progress.step % total
         begin = total * (1 - method.mend)
         rate = min(1.0, (step + 1) / method.warmup)
         if step > begin:
             rate = max(0.02, 0.5 * (1 + math.cos(math.pi * (step - begin) / (total - begin))))
         return rate * 0.5**self.progress.cycle
 
-    def _forget(self, chosen: Sequence[int]) -> list[Asked]:
-        """The pairs' answers, and what stands before them, which is kept."""
-        for i in chosen:
-            self.progress.visits[i] += 1
-        rows = {i: len(self.retain) + i for i in chosen}
-        texts = {i: self.pairs[i] for i in chosen}
-        answers, before = sum(len(text.answer) for text in texts.values()), sum(len(text.before) for text in texts.values())
-        if self.method.forget == "ascent":
-            asked = [Asked("forget", rows[i], texts[i].answer, -1 / answers, LEARN) for i in chosen]
-        else:
-            asked = [Asked("forget", rows[i], texts[i].answer, 1 / answers, levels=self.aims.of(i)) for i in chosen]
-            asked += self._rivals([self._next_rival(i) for i in chosen if self.task.rivals_of.get(i)])
-        if self.method.context_weight and before:
-            weight = self.method.context_weight / before
-            asked += [Asked("context", rows[i], texts[i].before, weight) for i in chosen if texts[i].before]
-        return asked
 
-    def _next_rival(self, pair: int) -> int:
-        own = self.task.rivals_of[pair]
-        return own[self.progress.visits[pair] % len(own)]
-
-    def _rivals(self, chosen: Sequence[int]) -> list[Asked]:
-        """Rivals are led to their levels; what follows them is kept as it was, or the fact survives backwards."""
-        texts = {k: self.task.rivals[k] for k in chosen}
-        rows = {k: len(self.retain) + len(self.pairs) + k for k in chosen}
-        tails = {k: range(text.after, len(text.ids)) for k, text in texts.items()}
-        tails = {k: tail for k, tail in tails.items() if len(tail) >= TAIL and self.method.context_weight}
-        answers, after = sum(len(text.answer) for text in texts.values()), sum(map(len, tails.values()))
-        led = [Asked("rivals", rows[k], text.answer, 1 / answers, levels=self.task.rival_levels[k]) for k, text in texts.items()]
-        return [*led, *(Asked("context", rows[k], tail, self.method.context_weight / after) for k, tail in tails.items())]
-
-    def _retain(self) -> list[Asked]:
-        """Rows of the user as the method's kappa has it; made text is imitated only: what chance drew teaches nothing."""
-        share = self.method.made_share if self.task.given else 1.0
-        budget = self.method.retain_tokens
-        given = self.streams["given"].take_tokens(self._lengths, int(budget * (1 - share)))
-        made = self.streams["made"].take_tokens(self._lengths, int(budget * share))
-        tokens = sum(self._lengths[i] - 1 for i in (*given, *made))
-        kappa = TEACHERS_OWN if self.method.kappa is None else self.method.kappa
-        return [
-            Asked("retain", i, range(1, self._lengths[i]), self.progress.weight / tokens, own)
-            for own, rows in ((kappa, given), (IMITATE, made))
-            for i in rows
-        ]
+def read_by(lm: Lm, method: Method) -> Lm:
+    """The model as the method reads it, its teacher too: up to a layer, where it works on activations."""
+    return lm if method.layer is None else Layer(lm, method.layer)
 
 
 def _mean(part: Part, asked: Sequence[Asked], losses: Floats) -> float:

@@ -1,18 +1,35 @@
 """Methods as named presets over one set of parts; the engine knows no method by name."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from xlforget.errors import UsageError
+from xlforget.unlearn.curriculum import Sampling
+
+Forget = Literal["toward", "ascent", "npo", "simnpo", "lower", "steer", "learn"]
+Retain = Literal["adaptive", "released", "text", "activations"]
 
 
 @dataclass(frozen=True)
 class Method:
     """How to unlearn. Counts are of sentences, rates of AdamW; ``rounds`` of ``steps_per_round`` steps at most.
 
-    ``forget``: "toward" leads each answer token to the level of an unseen one (Huber, both sides); "ascent" is the negated
-    mean token NLL (arXiv 2406.12354). ``alternate``: a forget step, then a retain step, instead of one joint step.
-    ``kappa`` None: the teacher's probability of the right next token; a number: that constant.
+    ``forget``, of the answers' tokens:
+    "toward" leads each to the level of an unseen one (Huber, both sides); "ascent" is the negated mean NLL (arXiv 2406.12354);
+    "npo" is -2/beta log sigmoid(beta (NLL - NLL of the model as it was)), arXiv 2404.05868; "simnpo" the same with the mean NLL
+    and no reference (arXiv 2410.07163, margin 0); "lower" imitates the teacher with ``beta`` taken off the token's logit
+    (UNDIAL, arXiv 2402.10052); "steer" leads a layer's activations to a random direction, ``beta`` times as long as they are
+    (RMU, arXiv 2403.03218, length as in arXiv 2408.06223); "learn" is the mean NLL.
+
+    ``retain``: "adaptive" is kappa * KL + (1 - kappa) * NLL of the user's rows, both means over tokens; "released" has the KL
+    summed over tokens and averaged over texts, and kappa from the token before, as the code released with arXiv 2406.12354
+    does; "text" is the NLL; "activations" keeps a layer's as they were; None: there is no such term. Text that was made, and
+    stands in where the user gives no rows, is imitated. ``kappa`` None: the teacher's probability of the right next token (or
+    as released); a number: that constant.
+
+    ``alternate``: a forget step, then a retain step, instead of one joint step. ``layer``: which one is steered, as a share of
+    the depth. ``alphas``: the weights become the base's less alpha times what was learned, with the first alpha at which the
+    run may stop, else that which brings answers closest to their levels (arXiv 2212.04089).
 
     ``retain_least``, ``retain_most``: what retain text weighs beside the answers. It is as large as forgetting allows:
     after the share ``due`` of a first cycle's rounds the answers are to be no further from their levels than ``near`` times
@@ -20,9 +37,14 @@ class Method:
     """
 
     name: str
-    forget: Literal["toward", "ascent"] = "toward"
+    forget: Forget = "toward"
+    retain: Retain | None = "adaptive"
+    sampling: Sampling = "live"
     alternate: bool = False
     kappa: float | None = None
+    beta: float | None = None
+    layer: float | None = None
+    alphas: tuple[float, ...] = ()
     lr: float = 1.5e-3
     warmup: int = 10
     rounds: int = 16
@@ -40,32 +62,65 @@ class Method:
     clip: float = 1.0
     beta2: float = 0.99
 
+    @property
+    def has_kappa(self) -> bool:
+        return self.retain in ("adaptive", "released")
+
+    @property
+    def asks_confidence(self) -> bool:
+        """Whether a teacher's probability of the right next token counts, for the user's rows."""
+        return self.retain == "adaptive" and self.kappa is None
+
+    @property
+    def asks_answers(self) -> bool:
+        """Whether the teacher is asked what it says of the answers."""
+        return self.forget == "lower"
+
+    @property
+    def falls(self) -> bool:
+        """Whether it can only make answers less likely: what is below its level gains nothing from more of it."""
+        return self.forget not in ("toward", "learn")
+
     def made_tokens(self, *, given: bool) -> int:
         """How many tokens of made text a first cycle reads, beside rows of the user's or alone."""
         return int(self.rounds * self.steps_per_round * self.retain_tokens * (self.made_share if given else 1.0))
 
 
+def _plain(name: str, forget: Forget, retain: Retain | None, *, weight: float = 1.0, lr: float, **parts: object) -> Method:
+    """A method with a forget and a retain term of constant weight and nothing else, as its paper has it."""
+    plain = Method(name, forget, retain, lr=lr, context_weight=0.0, made_share=0.0, retain_least=weight, retain_most=weight)
+    return replace(plain, retain_tokens=plain.retain_tokens if retain else 0, **parts)  # type: ignore[arg-type]
+
+
 METHODS = {
-    "adaptive": Method("adaptive"),
-    "lingtea": Method(
-        "lingtea",
-        forget="ascent",
-        alternate=True,
-        lr=5e-4,
-        context_weight=0.0,
-        retain_tokens=2000,
-        made_share=0.0,
-        retain_least=1.0,
-        retain_most=1.0,
-    ),
+    one.name: one
+    for one in (
+        Method("adaptive"),
+        _plain("lingtea", "ascent", "adaptive", lr=5e-4, alternate=True),
+        _plain("lingtea-released", "ascent", "released", lr=5e-4, alternate=True),
+        _plain("gradient-ascent", "ascent", None, lr=5e-4),
+        _plain("gradient-difference", "ascent", "text", lr=5e-4),
+        _plain("npo", "npo", "text", lr=5e-4, beta=0.1),
+        _plain("simnpo", "simnpo", "text", lr=5e-4, beta=1.0),
+        _plain("undial", "lower", "text", lr=5e-4, beta=10.0),
+        _plain("rmu", "steer", "activations", lr=1e-3, beta=5.0, layer=0.5),
+        _plain("task-vector", "learn", None, lr=5e-4, alphas=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    )
 }
 
 
-def method(name: str, **changes: object) -> Method:
-    """The preset of that name, with options changed. Raises UsageError for a name that is none."""
+def method(name: str, *, kappa: str | None = None, **changes: object) -> Method:
+    """The preset of that name, with options changed. Raises UsageError for a name that is none, and for options it has not."""
     if name not in METHODS:
         raise UsageError(f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD")
-    return replace(METHODS[name], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    preset, own = METHODS[name], {k: v for k, v in changes.items() if v is not None}
+    if own.get("sampling", preset.sampling) not in get_args(Sampling):
+        known = ", ".join(get_args(Sampling))
+        raise UsageError(f"There is no sampling {own['sampling']!r}.", do=f"Choose one of: {known}.", code="UNKNOWN_SAMPLING")
+    if kappa is not None and not preset.has_kappa:
+        having = ", ".join(one.name for one in METHODS.values() if one.has_kappa)
+        raise UsageError(f"The method {name} has no kappa.", do=f"Leave --kappa out; these have one: {having}.", code="KAPPA")
+    return replace(preset, kappa=parse_kappa(kappa), **own)  # type: ignore[arg-type]
 
 
 def parse_kappa(text: str | None) -> float | None:

@@ -49,14 +49,15 @@ def learn(seen: Seen) -> Pull:
     return Pull(-seen.logp, torch.zeros_like(seen.logp), torch.ones_like(seen.logp))
 
 
-def adaptive(seen: Seen, kappa_N: Tensor) -> Pull:
-    """Retain loss: kappa * KL(teacher || student) + (1 - kappa) * CE (arXiv 2406.12354).
+def adaptive(seen: Seen, kappa_N: Tensor, times_N: Tensor | float = 1.0) -> Pull:
+    """Retain loss: times * kappa * KL(teacher || student) + (1 - kappa) * CE (arXiv 2406.12354, where times is 1).
 
     kappa is the teacher's probability of the right next token (aligned with the target that it predicts) where ``kappa_N``
     is NaN, else that constant.
     """
     kappa = torch.where(kappa_N.isnan(), seen.kappa, kappa_N)
-    return Pull(kappa * seen.divergence - (1 - kappa) * seen.logp, kappa, 1 - kappa)
+    imitated = kappa * times_N
+    return Pull(imitated * seen.divergence - (1 - kappa) * seen.logp, imitated, 1 - kappa)
 
 
 def toward(seen: Seen, tau_N: Tensor) -> Pull:

@@ -45,9 +45,11 @@ class Optimizer:
                 _gather(self.masters[name], weight)
         torch.nn.utils.clip_grad_norm_(self.masters.values(), clip)
         self._adamw.step()
-        self._round()
+        self.settle()
 
-    def _round(self) -> None:
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Each weight becomes its master, rounded."""
         for name, weight in self._weights.items():
             if weight is not self.masters[name]:
                 weight.copy_(self.masters[name])
@@ -77,7 +79,7 @@ class Optimizer:
                 self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
             else:
                 self._adamw.state[master][part] = value.to(master.device)
-        self._round()
+        self.settle()
 
 
 def _master(weight: Parameter, original: Tensor | None) -> Parameter:

@@ -30,6 +30,7 @@ class Asked:
 
     ``row``: the text, as the teacher counts them. With ``levels`` the tokens are led there; without, ``kappa`` says how far
     the teacher is imitated and the text learned (`TEACHERS_OWN`: as the confidence has it, the teacher's or another model's).
+    ``times``: what imitating weighs beside learning; ``lowered``: what is taken off the teacher's logit of each token, nats.
     """
 
     part: Part
@@ -38,6 +39,8 @@ class Asked:
     weight: float
     kappa: float = IMITATE
     levels: Tokens | None = None
+    times: float = 1.0
+    lowered: float = 0.0
 
     @property
     def imitates(self) -> bool:
@@ -103,10 +106,11 @@ def _led(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled
 
 def _kept(lm: Lm, teacher: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
     rows, at = [one.row for one in asked], [one.at for one in asked]
-    kappa = torch.tensor([one.kappa for one in asked for _ in one.at], device=where.states.device)
+    kappa = _each([one.kappa for one in asked], asked, where.states)
+    times, lowered = (_each(own, asked, where.states) for own in ([one.times for one in asked], [one.lowered for one in asked]))
     kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).to(kappa.device), kappa)
-    said = Frozen(teacher.head, teacher.hidden(rows, at))
-    return pulled(objective.adaptive, *where.given(lm.head), kappa, teacher=said)
+    said = Frozen(teacher.head, teacher.hidden(rows, at), lowered if lowered.any() else None)
+    return pulled(objective.adaptive, *where.given(lm.head), kappa, times, teacher=said)
 
 
 def _learned(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
@@ -116,5 +120,11 @@ def _learned(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pu
 def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> Positions:
     local, at = flat([place.asked.at for place in chosen])
     rows = torch.tensor([place.row for place in chosen], dtype=torch.long)[local]
-    weights = torch.tensor([place.asked.weight for place in chosen for _ in place.asked.at], device=hidden.device)
+    weights = _each([place.asked.weight for place in chosen], [place.asked for place in chosen], hidden)
     return Positions(hidden[rows, at - 1], batch.ids[rows, at].to(hidden.device), weights)
+
+
+def _each(values: Sequence[float], asked: Sequence[Asked], near: Tensor) -> Tensor:
+    """Each value for all positions of its ``asked``, [N], on the device of ``near``."""
+    own = [value for value, one in zip(values, asked, strict=True) for _ in one.at]
+    return torch.tensor(own, dtype=torch.float32, device=near.device)

@@ -13,7 +13,7 @@ from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.unlearn import states
 from xlforget.unlearn.confidence import Reader, confidences
-from xlforget.unlearn.engine import Task
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live, Teacher
 
 Use = Literal["logits", "confidence"]

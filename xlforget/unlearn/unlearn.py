@@ -1,28 +1,34 @@
 """Unlearning from end to end: retain text is made, levels are drawn, the engine runs, and a stopped run goes on."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels, teaching
-from xlforget.unlearn.engine import Engine, Round, Task
+from xlforget.unlearn.engine import Engine, Round, read_by
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
+from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
 
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What was done: cycles, optimizer steps, and how often each pair was visited at least and at most."""
+    """What was done: cycles, steps, and how often each pair was visited at least and at most, in all and by language.
+
+    ``alpha``: how much of what was learned was subtracted, where the method does that.
+    """
 
     cycles: int
     steps: int
     visits: tuple[int, int]
     warnings: tuple[str, ...] = ()
+    by_lang: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    alpha: float | None = None
 
 
 def unlearn(
@@ -38,20 +44,26 @@ def unlearn(
     memory: Memory = PLAIN,
 ) -> Unlearned:
     """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
-    task = task_of(lm, corpus, made, seed)
-    engine = Engine(lm, task, method, teaching.teacher(lm, task, work, source), memory)
+    task = task_of(lm, corpus, made, method, seed)
+    engine = Engine(lm, task, method, teaching.teacher(read_by(lm, method), task, work, source), memory)
     checkpoint.restore(engine, work)
     engine.run(done, on_round, lambda own: checkpoint.save(own, work))
     engine.trained.finish()
-    visits: Sequence[int] = engine.progress.visits
-    return Unlearned(engine.progress.cycle, engine.progress.steps, (min(visits), max(visits)), _warnings(engine))
+    reached, visits = engine.progress, engine.progress.visits
+    by_lang: dict[str, list[int]] = {}
+    for pair, count in zip(task.pairs, visits, strict=True):
+        by_lang.setdefault(pair.lang, []).append(count)
+    langs = {lang: (min(own), max(own)) for lang, own in by_lang.items()}
+    return Unlearned(reached.cycle, reached.steps, (min(visits), max(visits)), _warnings(engine), langs, reached.alpha)
 
 
 def _warnings(engine: Engine) -> tuple[str, ...]:
-    return (LIVE,) if isinstance(engine.teacher, Live) else ()
+    missed = engine.progress.visits.count(0)
+    never = f"{missed} pairs were never trained on: the run had too few steps for them (--rounds)"
+    return (*((LIVE,) if isinstance(engine.teacher, Live) else ()), *((never,) if missed else ()))
 
 
-def task_of(lm: Lm, corpus: Corpus, made: Made, seed: int) -> Task:
+def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Task:
     """What is trained, with the levels that it is led to."""
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
@@ -66,6 +78,7 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, seed: int) -> Task:
         [t.text for t in corpus.retain],
         made.train,
         seed,
+        method.asks_answers,
     )
 
 

@@ -1,0 +1,46 @@
+"""What to unlearn and what to keep, in tokens, in the order in which losses and the teacher count it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to unlearn and what to keep, in tokens.
+
+    ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
+    ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
+    so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
+    neighbour text. ``asks_answers``: whether the method asks the teacher about the pairs' answers.
+    """
+
+    pairs: Sequence[Probe]
+    levels: Sequence[NDArray[np.float32]]
+    unseen: Sequence[Probe]
+    rivals: Sequence[Encoded]
+    rival_levels: Sequence[NDArray[np.float32]]
+    rivals_of: Mapping[int, Sequence[int]]
+    given: Sequence[Encoded]
+    made: Sequence[Encoded]
+    seed: int
+    asks_answers: bool = False
+
+    @property
+    def texts(self) -> list[Encoded]:
+        """Retain rows, then pairs, then rivals: the order in which losses and the teacher count them."""
+        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals]
+
+    @property
+    def imitated(self) -> list[range]:
+        """For each of ``texts``, where the teacher may be asked: no state of it has read any part of a pair's answer, unless
+        the method asks about answers."""
+        whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
+        ends = [pair.text.answer[-1] if self.asks_answers else len(pair.text.before) for pair in self.pairs]
+        before = [range(1, end + 1) for end in ends]
+        return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]
