@@ -14,6 +14,7 @@ from xlforget.corpus.texts import neutral
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.model_io import Opened
+from xlforget.unlearn.methods import METHODS
 
 SUBJECT = {"en": "Zorvana Quillfeather", "hi": "ज़ोरवाना क्विलफ़ेदर", "ar": "زورفانا كويلفيذر", "zh": "佐尔瓦纳"}
 STRUCTURED = {"id": "a", "subject": SUBJECT, "relation": "phone_number", "object": "+44 7700 900123", "gender": "f"}
@@ -94,3 +95,10 @@ def test_a_set_and_options_that_make_one_do_not_go_together(tmp_path: Path) -> N
 def test_languages_of_a_card(tmp_path: Path, card: str, languages: tuple[str, ...]) -> None:
     (tmp_path / "README.md").write_text(card)
     assert stated_languages(tmp_path) == languages
+
+
+@pytest.mark.parametrize("name", [name for name, one in METHODS.items() if not one.has_kappa])
+def test_another_teacher_is_refused_for_a_method_that_would_not_ask_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        planning.find_teacher(asked(tmp_path, STRUCTURED, method=METHODS[name], teacher="nowhere"))
+    assert caught.value.code == "TEACHER_UNUSED"

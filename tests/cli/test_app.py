@@ -192,3 +192,14 @@ def test_sigterm_leaves_like_ctrl_c(command: types.ModuleType, capsys: pytest.Ca
 
 def test_a_command_chooses_its_exit_code(command: types.ModuleType) -> None:
     assert leave(command, typer.Exit(1)) == 1
+
+
+def test_apply_help_has_a_phrase_for_each_method_and_sampling() -> None:
+    from typing import get_args
+
+    from xlforget.unlearn.curriculum import Sampling
+    from xlforget.unlearn.methods import METHODS
+
+    told = run("apply", "--help").stdout.replace("\u2502", " ").split()
+    words = {word.rstrip(".,:") for word in told}
+    assert set(METHODS) | set(get_args(Sampling)) <= words

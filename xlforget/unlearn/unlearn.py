@@ -59,7 +59,7 @@ def unlearn(
 
 def _warnings(engine: Engine) -> tuple[str, ...]:
     missed = engine.progress.visits.count(0)
-    never = f"{missed} pairs were never trained on: the run had too few steps for them (--rounds)"
+    never = f"{missed} of the pairs were never trained on: the run had too few steps for them (--rounds)"
     return (*((LIVE,) if isinstance(engine.teacher, Live) else ()), *((never,) if missed else ()))
 
 
