@@ -15,6 +15,7 @@ from xlforget.errors import UsageError
 from xlforget.former import Line
 from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
+from xlforget.unlearn.budget import checkpoint_bytes
 from xlforget.work import Work, claims
 
 
@@ -53,10 +54,10 @@ def _is_own(place: Path, own: dict[str, str], found: str | None) -> bool:
 
 
 def check_room(asked: Apply, base: Opened, work: Work) -> None:
-    """Two checkpoints (weights and two moments each) and the candidate; what lies there already needs no more room."""
-    weights = sum(p.numel() * p.element_size() for p in base.lm.model.parameters())
+    """Two checkpoints and the candidate; what lies there already needs no more room."""
+    wanted = 2 * checkpoint_bytes(base.lm, asked.memory) + sum(p.nbytes for p in base.lm.model.parameters())
     held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
-    check_target(asked.out, overwrite=True, need=need_bytes(max(0, 7 * weights - held)))
+    check_target(asked.out, overwrite=True, need=need_bytes(max(0, wanted - held)))
 
 
 def ended_before(asked: Apply, work: Work) -> Applied | None:
