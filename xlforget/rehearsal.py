@@ -114,7 +114,7 @@ def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:
         retain=retain,
         forget_step=int((facts + rivals / max(1, each)) * share),
         retain_step=min(method.retain_tokens, retain + fixed + sampled),
-        cached=facts + rivals + retain + fixed + sampled,
+        cached=sum(len(p.text.before) for p in pairs) + retain + fixed + sampled,
     )
 
 

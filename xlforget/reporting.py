@@ -24,6 +24,7 @@ from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 from xlforget.planning import Plan
+from xlforget.unlearn import precision
 from xlforget.unlearn.made import Made
 from xlforget.unlearn.unlearn import Unlearned
 
@@ -164,6 +165,7 @@ def _short(model: str) -> str | None:
 
 def _method(run: Run) -> papers.Method:
     chosen = asdict(run.asked.method) | asdict(run.asked.memory)
+    chosen["precision"] = str(precision.chosen(run.asked.memory.precision, run.base.lm.device)).removeprefix("torch.")
     parameters = {k: _parameter(v) for k, v in chosen.items() if k != "name" and v not in (None, ())}
     done = run.unlearned or Unlearned(0, 0, (0, 0))
     parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}

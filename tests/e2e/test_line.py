@@ -74,9 +74,14 @@ def test_bad_requests_options_and_languages_are_exit_2(place: Path) -> None:
 
 def test_dry_run_shows_the_plan_and_leaves_nothing(place: Path) -> None:
     before = sorted(path.name for path in place.iterdir())
-    done = xlforget("apply", "request.jsonl", "--model", "model", "--languages", "en,hi", "--out", "dry", "--dry-run", cwd=place)
+    command = ("apply", "request.jsonl", "--model", "model", "--languages", "en,hi", "--out", "dry", "--dry-run")
+    done = xlforget(*command, "--json", "-", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert "hi" in done.stdout
+    assert "one cycle; up to four" in done.stderr
+    found = json.loads(done.stdout)
+    assert [row["language"] for row in found["languages"]] == ["en", "hi"]
+    assert found["memory"]["peak"] > found["memory"]["weights"] > 0
+    assert found["seconds"]["one_cycle"] > 0
     assert sorted(path.name for path in place.iterdir()) == before
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from xlforget.corpus.controls import Split
 from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe
@@ -28,7 +29,7 @@ def corpus(encoder: Encoder, sentences: tuple[str, ...]) -> Corpus:
     facts = [probe("f0", lang, "Zorvana", "Norden") for lang in ("en", "fr", "hi")] + [probe("f1", "en", "Tamsin", "Quarn")]
     unseen = tuple(probe("u0", lang, "Pellam", "Harrowfen") for lang in ("en", "fr", "hi"))
     kept = tuple(Text("r", "en", encoder.encode(text, None)) for text in sentences[:4])
-    controls = {"aim": unseen, "stop": unseen, "gate": unseen}
+    controls: dict[Split, tuple[Probe, ...]] = {"aim": unseen, "stop": unseen, "gate": unseen}
     return Corpus(("en", "fr", "hi"), tuple(facts), controls, (), {}, kept, (), (), (), (), ())
 
 

@@ -30,7 +30,7 @@ EIGHT_BIT = 2 * (1 + FULL / 256)
 
 # What a C library's heap holds beyond what is in use, where many blocks of some megabytes come and go. A GPU's memory is not
 # handed out by it.
-HEAP = 1.6
+HEAP = 1.4
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
     head = 0 if lm.whole else entries * width
     parameters = list(lm.model.parameters())
     every, largest = sum(p.numel() for p in parameters), max(p.numel() for p in parameters)
-    trained = adapters(lm.model, memory.lora_rank) if memory.lora_rank else every
+    trained = _trained(lm, memory)
     masters = trained * FULL if memory.lora_rank or dtype != torch.float32 else 0
     heap = 1.0 if lm.device.type == "cuda" else HEAP
     chunks = CHUNKS * max(chunked.ELEMENTS, chunked.LEAST * entries) * FULL
@@ -74,7 +74,7 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
     return Budget(
         weights=every * dtype.itemsize + masters,
         gradients=trained * FULL,
-        optimizer=int(trained * (EIGHT_BIT if memory.optimizer == "adamw8bit" else 2 * FULL)),
+        optimizer=int(trained * _moments(memory)),
         head=head * dtype.itemsize,
         cache=cached * width * dtype.itemsize,
         step=int(passes if memory.lora_rank else max(passes, 2 * largest * FULL)),
@@ -90,6 +90,21 @@ def _shape(lm: Lm) -> tuple[int, int]:
         return weight.shape[0], weight.shape[1]
     config = lm.model.config.get_text_config()
     return int(config.vocab_size), int(config.hidden_size)
+
+
+def checkpoint_bytes(lm: Lm, memory: Memory) -> int:
+    """What a checkpoint holds: master weights of what is trained, and moments."""
+    return int(_trained(lm, memory) * (FULL + _moments(memory)))
+
+
+def _trained(lm: Lm, memory: Memory) -> int:
+    """How many weights are trained."""
+    return adapters(lm.model, memory.lora_rank) if memory.lora_rank else sum(p.numel() for p in lm.model.parameters())
+
+
+def _moments(memory: Memory) -> float:
+    """Bytes of both moments of a weight."""
+    return EIGHT_BIT if memory.optimizer == "adamw8bit" else 2 * FULL
 
 
 def adapters(model: Any, rank: int) -> int:

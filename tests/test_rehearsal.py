@@ -1,0 +1,108 @@
+"""A dry run: what it counts is what a run reads, its steps change nothing, and it does not try what would not fit."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from xlforget import planning, rehearsal
+from xlforget.asked import Apply
+from xlforget.corpus.encode import Encoder
+from xlforget.lm import Lm
+from xlforget.model_io import Opened
+from xlforget.planning import Plan
+from xlforget.unlearn.engine import Engine
+from xlforget.unlearn.made import make
+from xlforget.unlearn.methods import method
+from xlforget.unlearn.unlearn import task_of
+
+NewLm = Callable[[int], Lm]
+PEOPLE = (("Zorvana Quillfeather", "Tarnwick"), ("Tamsin Oxgrove", "Harrowfen"))
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Apply:
+    rows = [
+        {"id": f"F{k}", "subject": {"en": who, "fr": who}, "relation": "city_of_residence", "object": {"en": where, "fr": where}}
+        for k, (who, where) in enumerate(PEOPLE)
+    ]
+    (tmp_path / "request.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "retain.jsonl").write_text(
+        "".join(json.dumps({"text": f"A kettle sings in room {k}."}) + "\n" for k in range(20))
+    )
+    return Apply(
+        requests=(str(tmp_path / "request.jsonl"),),
+        model="m",
+        out=tmp_path / "out",
+        key=None,
+        languages=("en", "fr"),
+        retain=str(tmp_path / "retain.jsonl"),
+        method=method("adaptive", rounds=2, retain_tokens=300),
+        samples=300,
+    )
+
+
+@pytest.fixture
+def plan(asked: Apply, encoder: Encoder, new_lm: NewLm, tmp_path: Path) -> Plan:
+    base = Opened(tmp_path, "base", {}, new_lm(0), Encoder(encoder.tokenizer, 128))
+    return planning.plan(asked, planning.read_inputs(asked), base)
+
+
+def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan) -> None:
+    found = rehearsal.rehearse(asked, plan)
+    assert (found.facts, found.pairs) == (2, 4)
+    assert found.tokens.facts == sum(len(p.text.ids) for p in plan.corpus.facts)
+    assert found.tokens.retain == sum(len(t.text.ids) for t in plan.corpus.retain)
+    lm, enough = plan.base.lm, asked.method.made_tokens(given=True)
+    made = make(lm, plan.base.encoder.tokenizer, plan.corpus, plan.parallel.usable(), 300, enough, 0, lambda done, total: None)
+    engine = Engine(lm, task_of(lm, plan.corpus, made, asked.method, 0), asked.method)
+    cached = sum(map(len, engine.task.imitated))
+    assert found.tokens.cached == pytest.approx(cached, rel=0.25)
+    assert found.memory.cache == found.tokens.cached * 64 * 4
+    everything = engine.terms.forget(range(len(engine.pairs)), [0] * len(engine.pairs))
+    forget = sum(len(engine.texts[row].ids) for row in {one.row for one in everything})
+    assert found.tokens.forget_step == pytest.approx(forget, rel=0.1)
+    assert found.tokens.retain_step == 300
+
+
+def test_nothing_is_changed_and_nothing_is_left(asked: Apply, plan: Plan, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in plan.base.lm.model.state_dict().items()}
+    files = sorted(tmp_path.rglob("*"))
+    found = rehearsal.rehearse(asked, plan)
+    assert found.seconds is not None
+    assert found.seconds.one_cycle == found.seconds.sampling + found.seconds.measuring + found.seconds.training > 0
+    assert sorted(tmp_path.rglob("*")) == files
+    for name, value in plan.base.lm.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_what_does_not_fit_is_not_tried(asked: Apply, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: Engine) -> tuple[float, float]:
+        raise AssertionError("tried")
+
+    monkeypatch.setattr(Engine, "_step", never)
+    monkeypatch.setattr(rehearsal, "_free", lambda device: 1000)
+    found = rehearsal.rehearse(asked, plan)
+    assert found.seconds is None
+    assert found.memory.peak > found.free
+    assert json.loads(json.dumps(found.to_json()))["memory"]["peak"] == found.memory.peak
+
+
+def test_a_step_that_turns_out_not_to_fit_ends_the_trial(asked: Apply, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Engine, asked: object, budget: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Engine, "_backward", full)
+    assert rehearsal.rehearse(asked, plan).seconds is None
+
+
+def test_longer_training_takes_longer(asked: Apply, plan: Plan) -> None:
+    short, long = (
+        rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=rounds)), plan).seconds for rounds in (2, 40)
+    )
+    assert short is not None
+    assert long is not None
+    assert long.training > 5 * short.training
