@@ -35,7 +35,7 @@ class Layer(Lm):
         count = lm.model.config.get_text_config().num_hidden_layers
         lists = (module for module in lm.model.modules() if isinstance(module, nn.ModuleList) and len(module) == count)
         self._layers = list(next(lists, ()))
-        self._last = round(share * count) - 1
+        self._last = max(1, round(share * count)) - 1
         if not self._layers or not self.trained():
             raise UsageError("rmu does not find the MLPs of this architecture.", do="Choose another method.", code="NO_LAYERS")
 
