@@ -18,6 +18,8 @@ EPILOG = """Examples:
 
   xlforget apply next.jsonl --model ./model-forgotten --parent-key xlforget.pub --former dsr-7.xfset
 
+  xlforget apply request.jsonl --model ./model --lora --checkpointing --key xlforget.pem
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 
@@ -46,7 +48,7 @@ def apply(
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
     method: Annotated[str, typer.Option(help="adaptive or lingtea.")] = "adaptive",
     kappa: Annotated[str | None, typer.Option(help="adaptive, or a constant from 0 to 1.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's, three times that with --lora.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
@@ -96,12 +98,13 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import Memory, check_backends
+    from xlforget.unlearn.memory import Memory, check_backends, suited
     from xlforget.unlearn.methods import method as preset
     from xlforget.unlearn.methods import parse_kappa
 
     console = tables(json)
     private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
+    memory = Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha)  # type: ignore[arg-type]
     run = asked.Apply(
         request=request,
         model=model,
@@ -119,8 +122,8 @@ def apply(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
-        method=preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds),
-        memory=Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha),  # type: ignore[arg-type]
+        method=suited(preset(method, kappa=parse_kappa(kappa), lr=lr, rounds=rounds), memory, lr),
+        memory=memory,
         samples=samples,
         seed=seed,
         ticket=audit_file.check_ticket(ticket) if ticket else None,
