@@ -67,6 +67,7 @@ def steps(lm: Lm, task: Task, memory: Memory) -> None:
 
 def measured(memory: Memory, vocabulary: int, **shape: int) -> dict[str, int]:
     torch.set_num_threads(1)
+    Lm.check = lambda self, batch: None  # type: ignore[method-assign]  # before any step, and with all logits
     steps(new_lm(100, 32, 1), new_task(100), memory)  # libraries load what they need
     task = new_task(vocabulary)
     idle = resident("VmRSS")

@@ -87,6 +87,7 @@ def test_merged_is_the_model_with_its_adapters(new_lm: NewLm, texts: list[Encode
     torch.testing.assert_close(logits(lm, texts), wanted, atol=1e-5, rtol=1e-5)
     plain = new_lm(3).model
     assert lm.model.state_dict().keys() == plain.state_dict().keys()
+    assert not hasattr(lm.model, "peft_config")
     assert {type(module) for module in lm.model.modules()} == {type(module) for module in plain.modules()}
 
 

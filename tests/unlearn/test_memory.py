@@ -6,7 +6,8 @@ import pytest
 
 from xlforget.errors import MachineError, UsageError
 from xlforget.unlearn import memory
-from xlforget.unlearn.memory import Memory, check_backends
+from xlforget.unlearn.memory import Memory, check_backends, suited
+from xlforget.unlearn.methods import method
 
 
 @pytest.mark.parametrize("wrong", [{"optimizer": "sgd"}, {"precision": "fp16"}])
@@ -14,6 +15,13 @@ def test_what_is_none_is_refused_with_what_there_is(wrong: dict[str, str]) -> No
     with pytest.raises(UsageError) as caught:
         Memory(**wrong)  # type: ignore[arg-type]
     assert "Choose one of: " in caught.value.do
+
+
+def test_adapters_take_a_higher_rate_unless_one_is_given() -> None:
+    preset = method("adaptive")
+    assert suited(preset, Memory(), None) == preset
+    assert suited(preset, Memory(lora_rank=8), None).lr > preset.lr
+    assert suited(method("adaptive", lr=0.5), Memory(lora_rank=8), 0.5).lr == 0.5
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ EPILOG = """Examples:
 
   xlforget apply a.jsonl b.jsonl --model ./model --ticket DSR-7 --ticket DSR-8
 
+  xlforget apply request.jsonl --model ./model --lora --checkpointing --key xlforget.pem
+
   xlforget apply request.jsonl --model ./model --dry-run
 """
 
@@ -76,7 +78,7 @@ def apply(
             help="Another model to learn from. With the same tokenizer its logits; else (mBERT, XLM-R, ..) its confidence.",
         ),
     ] = "",
-    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's, three times that with --lora.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
@@ -131,11 +133,12 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import Memory, check_backends
+    from xlforget.unlearn.memory import Memory, check_backends, suited
     from xlforget.unlearn.methods import method as preset
 
     console = tables(json)
     private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
+    memory = Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha)  # type: ignore[arg-type]
     run = asked.Apply(
         requests=tuple(request),
         model=model,
@@ -153,9 +156,9 @@ def apply(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
-        method=preset(method, kappa=kappa, sampling=sampling, lr=lr, rounds=rounds),
+        method=suited(preset(method, kappa=kappa, sampling=sampling, lr=lr, rounds=rounds), memory, lr),
         teacher=teacher,
-        memory=Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha),  # type: ignore[arg-type]
+        memory=memory,
         samples=samples,
         seed=seed,
         tickets=audit_file.check_tickets(ticket or (), len(request)),

@@ -1,10 +1,11 @@
 """What a run spends of the machine's memory, as it was asked for; none of it changes what is asked of the model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal, get_args
 
 from xlforget.errors import MachineError, UsageError
+from xlforget.unlearn.methods import Method
 
 Optimizers = Literal["adamw", "adamw8bit"]
 Precisions = Literal["auto", "fp32", "bf16"]
@@ -36,6 +37,14 @@ class Memory:
 
 
 PLAIN = Memory()
+
+# Adapters at three times the rate come as far in as many steps as all weights do, with no more damage (1.4M parameters).
+ADAPTED = 3.0
+
+
+def suited(method: Method, memory: Memory, lr: float | None) -> Method:
+    """``method`` with the rate that suits what is trained; ``lr``, where somebody chose one, stays."""
+    return replace(method, lr=ADAPTED * method.lr) if memory.lora_rank and lr is None else method
 
 
 def check_backends(memory: Memory) -> None:
