@@ -22,7 +22,7 @@ FULL = 4  # bytes of fp32
 # Beside the head's gradient there is that of the embeddings for a while, before autograd adds it to theirs.
 HEADS = 1
 # Matrices of a chunk's positions by the vocabulary that are there at once (`chunked`).
-CHUNKS = 4
+CHUNKS = 3
 LOGITS = 2  # and as many while a text is measured (`memorization`)
 # bitsandbytes: two moments of a byte each, and one fp32 maximum for every 256 of them.
 EIGHT_BIT = 2 * (1 + FULL / 256)
@@ -67,10 +67,10 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
     every, largest = sum(p.numel() for p in parameters), max(p.numel() for p in parameters)
     trained = _trained(lm, memory)
     masters = trained * FULL if memory.lora_rank or dtype != torch.float32 else 0
-    heap = 1.0 if lm.device.type == "cuda" else HEAP
+    heap, fixed = (1.0, 0) if lm.device.type == "cuda" else (HEAP, LIBRARIES)
     chunks = CHUNKS * max(chunked.ELEMENTS, chunked.LEAST * entries) * FULL
     own = 0 if memory.lora_rank else HEADS * head * dtype.itemsize
-    passes = own + heap * (chunks + _activations(lm, memory, texts, budget, dtype.itemsize))
+    passes = fixed + own + heap * (chunks + _activations(lm, memory, texts, budget, dtype.itemsize))
     return Budget(
         weights=every * dtype.itemsize + masters,
         gradients=trained * FULL,
