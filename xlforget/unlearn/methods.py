@@ -99,11 +99,11 @@ METHODS = {
         _plain("lingtea", "ascent", "adaptive", lr=5e-4, alternate=True),
         _plain("lingtea-released", "ascent", "released", lr=5e-4, alternate=True),
         _plain("gradient-ascent", "ascent", None, lr=5e-4),
-        _plain("gradient-difference", "ascent", "text", lr=5e-4),
-        _plain("npo", "npo", "text", lr=5e-4, beta=0.1),
-        _plain("simnpo", "simnpo", "text", lr=5e-4, beta=1.0),
-        _plain("undial", "lower", "text", lr=5e-4, beta=10.0),
-        _plain("rmu", "steer", "activations", lr=1e-3, beta=5.0, layer=0.5),
+        _plain("gradient-difference", "ascent", "text", weight=4.0, lr=5e-4),
+        _plain("npo", "npo", "text", weight=4.0, lr=5e-4, beta=0.1),
+        _plain("simnpo", "simnpo", "text", weight=4.0, lr=5e-4, beta=1.0),
+        _plain("undial", "lower", "text", lr=1e-3, beta=10.0),
+        _plain("rmu", "steer", "activations", weight=20.0, lr=5e-3, beta=5.0, layer=0.5),
         _plain("task-vector", "learn", None, lr=5e-4, alphas=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
     )
 }
