@@ -114,8 +114,8 @@ def apply(
     optimizer: memory_options.Optimizer = "adamw",
     checkpointing: memory_options.Checkpointing = False,
     lora: memory_options.Lora = False,
-    lora_rank: memory_options.Rank = 16,
-    lora_alpha: memory_options.Alpha = 32,
+    lora_rank: memory_options.Rank = None,
+    lora_alpha: memory_options.Alpha = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the work folder of an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT in one step.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, memory and time, and leave.")] = False,
@@ -133,12 +133,12 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import Memory, check_backends, suited
+    from xlforget.unlearn.memory import check_backends, suited
     from xlforget.unlearn.methods import method as preset
 
     console = tables(json)
     private = None if dry_run or sign == "sigstore" else required_key(key, "XLFORGET_KEY")
-    memory = Memory(optimizer, precision, checkpointing, lora_rank if lora else 0, lora_alpha)  # type: ignore[arg-type]
+    memory = memory_options.memory(optimizer, precision, checkpointing, lora, lora_rank, lora_alpha)
     run = asked.Apply(
         requests=tuple(request),
         model=model,
