@@ -7,7 +7,7 @@ import typer
 
 from xlforget.cli.console import tables, write_json
 
-EXPERIMENTS = ("main", "scale", "translate")
+EXPERIMENTS = ("main", "scale", "ma", "translate")
 
 
 def bench(
@@ -15,7 +15,8 @@ def bench(
         str,
         typer.Argument(
             metavar="EXPERIMENT",
-            help="main: erase, compare with a retrained model. scale: what tickets of other sizes cost. translate: the checks.",
+            help="main: erase, compare with a retrained model. scale: what tickets of other sizes cost. "
+            "ma: what measuring costs. translate: the checks.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Results and trained models go to a folder in it, named after the set.")],
@@ -25,17 +26,22 @@ def bench(
     dataset: Annotated[
         str, typer.Option("--set", help="phrasebook (invented people, needs no --data), bmlama53 or flores.")
     ] = "phrasebook",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="M", help="ma: measure this model, instead of one that is trained for it.")
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no second run without text sampled from the model. scale: few invented people.")
+        bool,
+        typer.Option("--quick", help="main: no second run without text sampled from the model. scale, ma: few invented people."),
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
     """Train a small model until it knows a set by heart, erase facts from it with the real commands, and compare.
 
     Or scale: steps and time of one ticket after another, with more facts and more languages, and how fast they grow.
+    Or ma: the seconds that measuring MA takes in one pass, and by asking for one token after every prefix, on the same model.
     Or translate: what Apertium yields from English, and what the checks notice of translations that were spoiled on purpose.
-    Exit 1: a run of apply or verify did not end with 0, or the checks noticed too little. Models that are in --out already are
-    not trained again.
+    Exit 1: a run of apply or verify did not end with 0, the checks noticed too little, or one pass was not fast enough or gave
+    another MA. Models that are in --out already are not trained again.
     """
     from xlforget.cli.console import STDOUT
     from xlforget.errors import UsageError
@@ -52,6 +58,10 @@ def bench(
         from xlforget.experiments import translations
 
         done = translations.run(data, out, say)
+    elif experiment == "ma":
+        from xlforget.experiments import ma
+
+        done = ma.run(data, model, out, quick=quick, say=say)
     elif experiment == "scale":
         from xlforget.experiments import scale
 
