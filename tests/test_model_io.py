@@ -1,5 +1,6 @@
 """What is known of a model before anything is asked of it."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,5 +24,5 @@ def test_the_length_that_a_model_reads_is_its_text_models_else_its_tokenizers(
 ) -> None:
     tokenizer.save_pretrained(tmp_path)
     settings = tmp_path / "tokenizer_config.json"
-    settings.write_text(settings.read_text().replace("{", '{"model_max_length": 79, ', 1))
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"model_max_length": 79}))
     assert model_io.load_encoder(tmp_path, Lm(SimpleNamespace(config=config))).context == context
