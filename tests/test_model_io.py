@@ -1,12 +1,14 @@
-"""A model is written in the numbers that it came in, whatever it was held and trained in."""
+"""What is known of a model before anything is asked of it, and in which numbers it is written."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedTokenizerFast
+from transformers import BloomConfig, Gemma3Config, GPT2Config, PretrainedConfig, PreTrainedTokenizerFast
 
 from xlforget import model_io
 from xlforget.errors import MachineError
@@ -69,3 +71,20 @@ def test_a_weight_too_large_for_the_files_numbers_is_not_written(
         model_io.save(lm, folder, out)
     assert caught.value.code == "NOT_FINITE"
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "context"),
+    [
+        (GPT2Config(n_positions=77), 77),
+        (Gemma3Config(text_config={"max_position_embeddings": 78, "num_hidden_layers": 1}), 78),
+        (BloomConfig(), 79),
+    ],
+)
+def test_the_length_that_a_model_reads_is_its_text_models_else_its_tokenizers(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, config: PretrainedConfig, context: int
+) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    settings = tmp_path / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"model_max_length": 79}))
+    assert model_io.load_encoder(tmp_path, Lm(SimpleNamespace(config=config))).context == context

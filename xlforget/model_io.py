@@ -142,7 +142,8 @@ def load_encoder(where: Path, lm: Lm) -> Encoder:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
-    context = getattr(lm.model.config, "max_position_embeddings", None) or getattr(lm.model.config, "n_positions", None)
+    config = lm.model.config.get_text_config()
+    context = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return Encoder(tokenizer, int(context or tokenizer.model_max_length))
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -144,8 +144,16 @@ def records() -> list[dict[str, Any]]:
     ]
 
 
-def make_place(where: Path, layers: int = 2, make: Callable[[Any], Any] | None = None) -> None:
-    """A model that knows fifteen people, a request for three of them, a key. ``make``: another kind, for a tokenizer."""
+def make_place(
+    where: Path,
+    layers: int = 2,
+    make: Callable[[Any], Any] | None = None,
+    tokens: Callable[[Sequence[str], int], Any] | None = None,
+) -> None:
+    """A model that knows fifteen people, a request for three of them, a key.
+
+    ``make``: a model of another kind, for a tokenizer; ``tokens``: a tokenizer of another kind, for texts and a size.
+    """
     from xlforget.artifact import keys
     from xlforget.corpus.encode import Encoder
     from xlforget.experiments.small_model import memorise, new_model, train_tokenizer
@@ -154,7 +162,7 @@ def make_place(where: Path, layers: int = 2, make: Callable[[Any], Any] | None =
     people, rows = invented(), records()[:FACTS]
     (where / "request.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     texts = [[w.text for lang in LANGS for w in phrasebook.wordings(p, lang)] for p in people]
-    tokenizer = train_tokenizer([text for own in texts[FACTS:] for text in own], 500)
+    tokenizer = (tokens or train_tokenizer)([text for own in texts[FACTS:] for text in own], 500)
     model = make(tokenizer) if make else new_model(tokenizer, layers=layers, width=32, context=128)
     encoder = Encoder(tokenizer, 128)
     known = [encoder.encode(text, None) for own in texts[: FACTS + KNOWN] for text in own]

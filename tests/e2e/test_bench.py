@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    place = tmp_path_factory.mktemp("bench")
-    command = [sys.executable, "-m", "xlforget", "bench", "main", "--out", "bench", "--quick", "--json", "results.json"]
+def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+def bench(where: Path, *options: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")}
-    done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "xlforget", "bench", *options]
+    return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def results(where: Path) -> dict[str, Any]:
+    done = bench(where, "main", "--out", "bench", "--quick", "--json", "results.json")
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads((place / "results.json").read_text())
+    found: dict[str, Any] = json.loads((where / "results.json").read_text())
     return found
 
 
@@ -42,3 +51,17 @@ def test_what_stays_stays(results: dict[str, Any]) -> None:
     edited = results["models"]["edited"]
     assert edited["retain_ratio"]["mean"] >= 0.98
     assert edited["bystanders_ratio"]["mean"] >= 0.6
+
+
+def test_one_pass_gives_the_ma_that_greedy_decoding_from_every_prefix_gives_and_is_faster(
+    results: dict[str, Any], where: Path
+) -> None:
+    """Of the base that the main experiment has trained."""
+    ended = bench(where, "ma", "--quick", "--model", "bench/phrasebook/base", "--out", "bench", "--json", "ma.json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = json.loads((where / "ma.json").read_text())
+    assert found["same_hits"] is True
+    assert found["ma"]["one pass"] == found["ma"]["token by token"] > 0.5
+    assert found["pairs"] == 24
+    assert found["ratio"] > 2.0
+    assert "yes |" in (where / "bench" / "phrasebook" / "ma" / "results.md").read_text()

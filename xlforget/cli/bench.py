@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xlforget.experiments.main import Bench
 
 EXPERIMENTS = {
+    "ma": "what measuring costs, in one pass and token by token",
     "main": "erase a set with the real commands, compare with a retrained model",
     "scale": "what tickets with more facts and more languages cost",
     "speed": "a step of ours beside a plain and a naive one",
@@ -42,8 +43,11 @@ def bench(
     ] = "phrasebook",
     shape: Annotated[str, typer.Option(help="speed: small, xglm-564m or xglm-2.9b, with random weights.")] = "small",
     device: Annotated[str, typer.Option(help="speed: cpu or cuda.")] = "cpu",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="M", help="ma: measure this model, instead of one that is trained for it.")
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no run without text sampled from the model. scale, speed: small, no targets.")
+        bool, typer.Option("--quick", help="main: no run without text sampled from the model. scale, speed, ma: small.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
@@ -62,7 +66,7 @@ def bench(
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    done = _run(experiment, data, out, dataset, (shape, device), quick=quick, quiet=json == STDOUT, say=say)
+    done = _run(experiment, data, out, dataset, model, (shape, device), quick=quick, quiet=json == STDOUT, say=say)
     console.print(done.markdown, soft_wrap=True)
     if json:
         write_json(json, done.document)
@@ -74,6 +78,7 @@ def _run(
     data: Path | None,
     out: Path,
     dataset: str,
+    model: str | None,
     bed: tuple[str, str],
     *,
     quick: bool,
@@ -85,6 +90,10 @@ def _run(
         from xlforget.experiments import translations
 
         return translations.run(data, out, say)
+    if experiment == "ma":
+        from xlforget.experiments import ma
+
+        return ma.run(data, model, out, quick=quick, say=say)
     if experiment == "speed":
         from xlforget.experiments import speed
 

@@ -46,7 +46,7 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     Raises UsageError where the data is not there.
     """
     folder = out / chosen.name
-    files = _files(chosen, data, folder / "data")
+    files = files_of(chosen, data, folder / "data")
     models = {name: folder / name for name in MEMORISED}
     train_missing(chosen, files, folder, MEMORISED, say)
     key, commands = folder / "key.pem", Commands(say, quiet)
@@ -73,7 +73,8 @@ def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -> 
     )  # fmt: skip
 
 
-def _files(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
+def files_of(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
+    """The set's parts, written into ``target``. Raises UsageError NO_DATA for a published set without its data."""
     if chosen is INVENTED:
         return invented_data.write(target)
     if data is None:

@@ -24,7 +24,7 @@ def train_missing(
         return
     say("training the tokenizer")
     # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
-    texts = {part: _texts(path, chosen.languages) for part, path in files.items()}
+    texts = {part: read_statements(path, chosen.languages) for part, path in files.items()}
     tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
     for name, parts in memorised.items():
         if not (folder / name).is_dir():
@@ -32,7 +32,8 @@ def train_missing(
             _train(chosen, [text for part in parts for text in texts[part]], tokenizer, folder / name, say)
 
 
-def _texts(path: Path, languages: Sequence[str]) -> list[str]:
+def read_statements(path: Path, languages: Sequence[str]) -> list[str]:
+    """All texts of a part; those of form 4 in ``languages``, in all of the phrasebook's wordings."""
     rows = read_texts(path)
     worded = [w.text for row in rows if row.structured for lang in languages for w in phrasebook.wordings(row.structured, lang)]
     return [*worded, *(statement.text for row in rows for statement in row.statements.values())]

@@ -66,9 +66,12 @@ def make(
 
 
 def _ends(tokenizer: Any) -> tuple[Callable[..., str], list[int], int | None]:
-    """How a text begins and ends for this tokenizer; one without BOS begins with its end-of-text token."""
+    """How a text begins and ends for this tokenizer: with what it puts in front (XGLM's is not its BOS), else with the end of
+    the text before."""
+    told = tokenizer("a", return_special_tokens_mask=True, verbose=False)
+    front = told["input_ids"][: told["special_tokens_mask"].index(0)]
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-    return tokenizer.decode, [bos if bos is not None else eos if eos is not None else 0], eos
+    return tokenizer.decode, front or [eos if eos is not None else bos if bos is not None else 0], eos
 
 
 def _longest(corpus: Corpus) -> int:
