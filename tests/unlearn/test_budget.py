@@ -27,14 +27,10 @@ from xlforget.unlearn.task import Task
 NewLm = Callable[[int], Lm]
 SHAPES: Mapping[str, dict[str, Any]] = {
     "narrow": {"vocabulary": 64_000, "width": 128, "layers": 2},
-    "deeper": {"vocabulary": 64_000, "width": 256, "layers": 4},
     "wide": {"vocabulary": 64_000, "width": 512, "layers": 2},
     "large vocabulary": {"vocabulary": 256_000, "width": 128, "layers": 2},
-    "untied": {"vocabulary": 64_000, "width": 256, "layers": 2, "tied": False},
     "lora": {"vocabulary": 64_000, "width": 256, "layers": 4, "memory": {"lora_rank": 16}},
     "checkpointing": {"vocabulary": 64_000, "width": 256, "layers": 8, "memory": {"checkpointing": True}},
-    "8 bit": {"vocabulary": 64_000, "width": 256, "layers": 4, "memory": {"optimizer": "adamw8bit"}},
-    "bf16": {"vocabulary": 64_000, "width": 128, "layers": 2, "memory": {"precision": "bf16"}},
 }
 
 

@@ -30,7 +30,9 @@ EIGHT_BIT = 2 * (1 + FULL / 256)
 
 # What a C library's heap holds beyond what is in use, where many blocks of some megabytes come and go. A GPU's memory is not
 # handed out by it.
-HEAP = 1.4
+HEAP = 1.6
+# And what libraries take for themselves when they first work on large matrices, in bytes.
+LIBRARIES = 120 << 20
 
 
 @dataclass(frozen=True)
