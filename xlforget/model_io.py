@@ -142,9 +142,14 @@ def load_encoder(where: Path, lm: Lm) -> Encoder:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
-    config = lm.model.config.get_text_config()
-    context = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return Encoder(tokenizer, int(context or tokenizer.model_max_length))
+    return Encoder(tokenizer, positions(lm.model.config, tokenizer))
+
+
+def positions(config: Any, tokenizer: Any) -> int:
+    """How many tokens a model reads, as its text model's configuration says, else its tokenizer."""
+    own = config.get_text_config()
+    held = getattr(own, "max_position_embeddings", None) or getattr(own, "n_positions", None)
+    return int(held or tokenizer.model_max_length)
 
 
 def as_translator(opened: Opened) -> Engine:

@@ -56,5 +56,5 @@ def _is_masked(config: Any) -> bool:
 
 def _length(config: Any, tokenizer: Any, *, masked: bool) -> int:
     """How many tokens it reads; RoBERTa and its kin count positions from behind their padding token."""
-    held = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or tokenizer.model_max_length
+    held = model_io.positions(config, tokenizer)
     return int(min(held - (1 + (config.pad_token_id or 0) if masked else 0), tokenizer.model_max_length))

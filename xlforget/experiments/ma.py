@@ -113,9 +113,7 @@ def markdown_of(found: dict[str, Any]) -> str:
     lines = [
         f"# bench ma, {found['set']}, a model of {found['parameters'] / 1e6:.1f}M parameters",
         "",
-        results.row(COLUMNS),
-        results.row(["---:"] * len(COLUMNS)),
-        results.row(cells),
+        *results.table(COLUMNS, cells, named=0),
         "",
         f"Token by token: one token by `generate` from {found['rows']} left-padded prefixes of about the same length at a time.",
         "",

@@ -82,9 +82,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         f"# bench main, {found['set']}, {found['pairs']} pairs",
         "",
-        row(COLUMNS),
-        row(["---", *["---:"] * (len(COLUMNS) - 1)]),
-        *(row(_cells(name, own, found["ks"])) for name, own in found["models"].items()),
+        *table(COLUMNS, *(_cells(name, own, found["ks"]) for name, own in found["models"].items())),
         "",
         f"KS distance of unseen text under the base to gold: {found['ks']['unseen under base to gold']:.3f}",
         "",
@@ -113,6 +111,7 @@ def _cells(name: str, own: Mapping[str, Any], ks: Mapping[str, float]) -> list[s
     ]
 
 
-def row(cells: Sequence[str]) -> str:
-    """One line of a table."""
-    return f"| {' | '.join(cells)} |"
+def table(head: Sequence[str], *rows: Sequence[str], named: int = 1) -> list[str]:
+    """Lines of a table; all columns behind the first ``named`` are of figures."""
+    ruled = [*["---"] * named, *["---:"] * (len(head) - named)]
+    return [f"| {' | '.join(cells)} |" for cells in (head, ruled, *rows)]

@@ -44,19 +44,26 @@ def by_commands(asked: Apply, key: Path, run: Commands) -> list[Ran]:
     """apply, then verify without and with the evidence; nothing is verified where apply wrote no model."""
     shutil.rmtree(asked.out, ignore_errors=True)  # else a run that fails now would leave the model of one that passed
     kept = asked.out.with_suffix(".xfset")
-    apply = run(
-        "apply", *asked.requests, "--model", asked.model, "--languages", ",".join(asked.languages),
-        *_text("--retain", asked.retain), *_text("--unseen", asked.unseen),
-        "--key", str(key), "--keep", str(kept), "--out", str(asked.out), "--overwrite", "--fresh",
-    )  # fmt: skip
+    apply = apply_by_command(replace(asked, keep=kept), key, run)
     if apply.code:
         return [apply]
     verify = ["verify", str(asked.out), "--key", str(key.with_suffix(".pub"))]
     return [apply, run(*verify), run(*verify, "--evidence", str(kept))]
 
 
-def _text(option: str, source: str | None) -> Sequence[str]:
-    return [option, source] if source else []
+def apply_by_command(asked: Apply, key: Path, run: Commands) -> Ran:
+    """`xlforget apply` from the start, in place of what is there."""
+    return run(
+        "apply", *asked.requests, "--model", asked.model, "--languages", ",".join(asked.languages),
+        *_option("--retain", asked.retain), *_option("--unseen", asked.unseen),
+        *_option("--seed", str(asked.seed) if asked.seed else None),
+        "--key", str(key), *_option("--keep", str(asked.keep) if asked.keep else None),
+        "--out", str(asked.out), "--overwrite", "--fresh",
+    )  # fmt: skip
+
+
+def _option(name: str, value: str | None) -> Sequence[str]:
+    return [name, value] if value else []
 
 
 def keeping(asked: Apply, say: Say) -> bool:

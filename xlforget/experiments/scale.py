@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xlforget.errors import UsageError
-from xlforget.experiments import invented_data, results, scale_tables
+from xlforget.asked import Apply
+from xlforget.experiments import results, scale_tables
 from xlforget.experiments.invented_data import INVENTED
-from xlforget.experiments.main import Bench
+from xlforget.experiments.main import Bench, files_of
 from xlforget.experiments.memorised import train_missing
-from xlforget.experiments.paper_data import SETS, convert
-from xlforget.experiments.runs import Commands, Say
+from xlforget.experiments.paper_data import SETS
+from xlforget.experiments.runs import Commands, Say, apply_by_command
 from xlforget.experiments.sets import Part, Set
 
 Files = Mapping[Part, Path]
@@ -56,7 +56,7 @@ def run(data: Path | None, out: Path, *, quick: bool, say: Say, quiet: bool = Fa
     """All cells in ``out``/scale. ``passed``: every run passed its gate and nothing grows faster than `scale_tables.MOST`."""
     grid = QUICK if quick else WHOLE
     folder = out / "scale"
-    files = _files(grid, data, folder / "data")
+    files = files_of(grid.chosen, data, folder / "data")
     train_missing(grid.chosen, files, folder, {"base": ("request", "retain")}, say)
     commands = Commands(say, quiet)
     key = folder / "key.pem"
@@ -76,16 +76,6 @@ def cells(grid: Grid) -> list[Cell]:
     return [Cell(facts, languages, seed) for seed in grid.seeds for facts, languages in sizes]
 
 
-def _files(grid: Grid, data: Path | None, target: Path) -> Files:
-    if grid.chosen is INVENTED:
-        return invented_data.write(target)
-    if data is None:
-        raise UsageError(
-            f"The data of {grid.chosen.name} is not part of this package.", do="Give its folder with --data.", code="NO_DATA"
-        )
-    return convert(grid.chosen, data, target)
-
-
 def _row(cell: Cell, grid: Grid, files: Files, folder: Path, run: Commands) -> dict[str, Any]:
     done = folder / "cells" / f"{cell.name}.json"
     if not done.is_file():
@@ -102,12 +92,12 @@ def _measured(cell: Cell, grid: Grid, files: Files, folder: Path, run: Commands)
     request = _first(files["request"], cell.facts, folder)
     retain = _first(files["retain"], cell.facts * grid.kept, folder)
     target = folder / cell.name
-    unseen = ["--unseen", str(files["unseen"])] if "unseen" in files else []
-    ran = run(
-        "apply", str(request), "--model", str(folder / "base"), "--languages", ",".join(grid.chosen.languages[: cell.languages]),
-        "--retain", str(retain), *unseen, "--seed", str(cell.seed),
-        "--key", str(folder / "key.pem"), "--out", str(target), "--overwrite", "--fresh",
+    asked = Apply(
+        requests=(str(request),), model=str(folder / "base"), out=target, key=None,
+        languages=grid.chosen.languages[: cell.languages], seed=cell.seed,
+        retain=str(retain), unseen=str(files["unseen"]) if "unseen" in files else None,
     )  # fmt: skip
+    ran = apply_by_command(asked, folder / "key.pem", run)
     written = target if ran.code == 0 else target.with_name(f"{target.name}.failed")
     audit = json.loads((written / "audit.json").read_text("utf-8"))
     shutil.rmtree(written)

@@ -61,21 +61,21 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         "# bench scale",
         "",
-        results.row(COLUMNS),
-        results.row(["---:"] * len(COLUMNS)),
-        *(results.row(_cells(own)) for own in rows.values()),
+        *results.table(COLUMNS, *map(_cells, rows.values()), named=0),
         "",
-        results.row(("grows with", "cost", "exponent", "95 % interval")),
-        results.row(["---", "---", "---:", "---:"]),
-        *(
-            results.row((axis, COSTS[cost], f"{own['exponent']:.2f}", f"{own['low']:.2f} to {own['high']:.2f}"))
-            for axis, costs in found["powers"].items()
-            for cost, own in costs.items()
-        ),
+        *results.table(("grows with", "cost", "exponent", "95 % interval"), *_powers(found["powers"]), named=2),
         "",
         results.origin_line(found),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _powers(powers: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [axis, COSTS[cost], f"{own['exponent']:.2f}", f"{own['low']:.2f} to {own['high']:.2f}"]
+        for axis, costs in powers.items()
+        for cost, own in costs.items()
+    ]
 
 
 def _cells(own: Sequence[Row]) -> list[str]:

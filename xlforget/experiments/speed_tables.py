@@ -60,9 +60,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         f"# bench speed, {shape['name']} on {found['device']}",
         "",
-        results.row(COLUMNS),
-        results.row(["---", *["---:"] * (len(COLUMNS) - 1)]),
-        *(results.row(_cells(way, own)) for way, own in found["ways"].items()),
+        *results.table(COLUMNS, *(_cells(way, own) for way, own in found["ways"].items())),
         "",
         f"{shape['layers']} layers of width {shape['width']}, {shape['vocabulary']:,} vocabulary entries, random weights; "
         f"{shape['retain']} retain texts and {shape['pairs']} pairs of {shape['lengths'][0]} to {shape['lengths'][1]} tokens; "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from xlforget.experiments.results import row
+from xlforget.experiments.results import table
 from xlforget.parallel.pair import ORDER
 
 FACTS, LANGUAGES = 1000, 9  # of the measurement of speed
@@ -18,9 +18,9 @@ def markdown(found: Mapping[str, Any]) -> str:
         "",
         *(_yields(found["apertium"]) if found["apertium"] else ["Apertium is not installed: no yields."]),
         "",
-        *_table(["gold rows, untouched", *ORDER], *([lang, *_counts(own)] for lang, own in found["untouched"].items())),
+        *table(["gold rows, untouched", *ORDER], *([lang, *_counts(own)] for lang, own in found["untouched"].items())),
         "",
-        *_table(["gold rows, spoiled", "rows", "review or fail", "warn"], *map(list, _spoiled(found))),
+        *table(["gold rows, spoiled", "rows", "review or fail", "warn"], *map(list, _spoiled(found))),
         "",
         f"{FACTS} facts x {LANGUAGES} languages through the checks alone: {speed['seconds']} s; memory grew by "
         f"{speed['memory growth, MiB']} MiB after fact {FACTS // 10}.",
@@ -31,15 +31,11 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: list[str], *rows: list[str]) -> list[str]:
-    return [row(head), row(["---", *["---:"] * (len(head) - 1)]), *map(row, rows)]
-
-
 def _yields(languages: Mapping[str, Any]) -> list[str]:
     head = ["from English, by Apertium", *ORDER, *(f"{status}, equal to gold" for status in COMPARED)]
     rows = [[lang, *_counts(own["status"]), *_equal(own)] for lang, own in languages.items()]
     return [
-        *_table(head, *rows),
+        *table(head, *rows),
         "",
         "Answers of rows that are ok, where they are not gold's (gold / translation):",
         "",

@@ -13,14 +13,13 @@ from xlforget.unlearn.recompute import keep, recompute
 class Trained:
     """``lm`` made ready for training in place, as ``memory`` has it; until a step is taken it says what it said before.
 
-    ``dtype``: of forward and backward passes. Raises UsageError where the architecture does not allow an option.
+    Raises UsageError where the architecture does not allow an option.
     """
 
     def __init__(self, lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> None:
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that are not asked for here
         self._lm = lm
-        self.dtype = chosen(memory.precision, lm.device)
-        self._originals = cast(lm.model, self.dtype)
+        self._originals = cast(lm.model, chosen(memory.precision, lm.device))
         self.adapters: Adapters | None = None
         if memory.lora_rank:
             self.adapters = Adapters(lm, memory.lora_rank, memory.lora_alpha, seed)
