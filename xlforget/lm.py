@@ -10,6 +10,8 @@ from xlforget.corpus.batches import Batch
 
 # How far logits may be from the model's own where only rounding differs: in fp32, and in units of the dtype's last place.
 CLOSE, PLACES = 1e-3, 4
+# As many positions are taken together as make so many logits, and no fewer than `LEAST`: each time the whole head is read.
+ELEMENTS, LEAST = 2_000_000, 128
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Head:
         if self.scale != 1.0:  # a product with 1 would be another pass over all logits
             logits = logits * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
+
+    def positions(self, width: int) -> int:
+        """How many states of this width are turned into logits at a time."""
+        entries = width if self.weight is None else self.weight.shape[0]
+        return max(LEAST, ELEMENTS // entries)
 
     def chain(self, slope: Tensor, logits: Tensor) -> Tensor:
         """A gradient in ``logits``, [N, V], as one in the linear map's outputs; changes ``slope`` in place."""

@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xlforget.lm import Head
-from xlforget.unlearn import chunked
 from xlforget.unlearn.chunked import Frozen, Pulled, pulled
 from xlforget.unlearn.objective import DELTA, adaptive, learn, toward
 
@@ -56,8 +55,8 @@ class Case:
 def test_chunks_give_the_direct_loss_and_gradients(
     monkeypatch: pytest.MonkeyPatch, loss: str, scale: float, cap: float | None, biased: bool
 ) -> None:
-    monkeypatch.setattr(chunked, "ELEMENTS", 5 * V)
-    monkeypatch.setattr(chunked, "LEAST", 1)
+    monkeypatch.setattr("xlforget.lm.ELEMENTS", 5 * V)
+    monkeypatch.setattr("xlforget.lm.LEAST", 1)
     case = Case(scale, cap, biased)
     values = case.naive(loss)
     wanted = torch.autograd.grad((values * case.weights).sum(), case.leaves())

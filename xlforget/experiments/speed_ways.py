@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from xlforget.corpus.batches import by_length, pad
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
-from xlforget.unlearn import chunked, step
+from xlforget.unlearn import step
 from xlforget.unlearn.levels import BATCH_TOKENS
 from xlforget.unlearn.objective import DELTA
 from xlforget.unlearn.step import TEACHERS_OWN, Asked
@@ -92,13 +92,14 @@ def _plain(bed: Bed) -> Gradients:
 def _floor(bed: Bed) -> Gradients:
     """The plain step and one product with a frozen head for every token at which the teacher is imitated."""
     plain, head = _plain(bed), bed.model.lm_head.weight.detach().clone()
+    at_once = Lm(bed.model).head.positions(head.shape[1])
     tokens = sum(len(one.at) for one in bed.asked if one.imitates)
     states = torch.randn(tokens, head.shape[1], device=head.device)
 
     def gradients() -> None:
         plain()
         with torch.inference_mode():
-            for part in states.split(max(chunked.LEAST, chunked.ELEMENTS // len(head))):
+            for part in states.split(at_once):
                 part @ head.T
 
     return gradients

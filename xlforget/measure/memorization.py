@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
-from xlforget.lm import Lm
-
-CHUNK = 2048
+from xlforget.lm import Head, Lm
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,11 @@ def _answer_positions(items: Sequence[Encoded], rows: Sequence[int]) -> tuple[to
     return torch.tensor([k for k, _ in at]), torch.tensor([p for _, p in at])
 
 
-def _score(head: object, hidden: torch.Tensor, targets: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _score(head: Head, hidden: torch.Tensor, targets: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    size = head.positions(hidden.shape[1])
     logps, hits = [], []
-    for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
-        logits = head(h)  # type: ignore[operator]
+    for h, t in zip(hidden.split(size), targets.split(size), strict=True):
+        logits = head(h)
         logps.append(torch.log_softmax(logits, -1).gather(1, t[:, None])[:, 0].cpu().numpy())
         hits.append((logits.argmax(-1) == t).cpu().numpy())
     return np.concatenate(logps), np.concatenate(hits)

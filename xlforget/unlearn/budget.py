@@ -13,8 +13,6 @@ from torch import Tensor
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
-from xlforget.measure.memorization import CHUNK
-from xlforget.unlearn import chunked
 from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.precision import chosen
 
@@ -70,9 +68,9 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
     trained = _trained(lm, memory)
     masters = trained * FULL if memory.lora_rank or dtype != torch.float32 else 0
     heap, fixed = (1.0, 0) if lm.device.type == "cuda" else (HEAP, LIBRARIES)
-    chunks = CHUNKS * max(chunked.ELEMENTS, chunked.LEAST * entries) * FULL
+    matrix = lm.head.positions(entries) * entries * FULL
     own = 0 if memory.lora_rank else HEADS * head * dtype.itemsize
-    passes = fixed + own + heap * (chunks + _activations(lm, memory, texts, budget, dtype.itemsize))
+    passes = fixed + own + heap * (CHUNKS * matrix + _activations(lm, memory, texts, budget, dtype.itemsize))
     return Budget(
         weights=every * dtype.itemsize + masters,
         gradients=trained * FULL,
@@ -81,7 +79,7 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
         cache=cached * width * dtype.itemsize,
         step=int(passes if memory.lora_rank else max(passes, 2 * largest * FULL)),
         loaded=sum(p.nbytes for p in parameters),
-        measuring=LOGITS * CHUNK * entries * FULL,
+        measuring=LOGITS * matrix,
     )
 
 

@@ -14,9 +14,6 @@ from torch import Tensor
 from xlforget.lm import Head
 from xlforget.unlearn.objective import Pull, Seen
 
-# A chunk has as many positions as make so many logits, and no fewer than `LEAST`: each chunk reads the whole head again.
-ELEMENTS, LEAST = 2_000_000, 128
-
 Loss = Callable[..., Pull]
 
 
@@ -62,8 +59,7 @@ def pulled(
     ``loss`` is one of `objective`: it maps what is seen of a chunk's positions, and the chunk's slices of ``rest``, to a
     `Pull`. ``targets``: the token at each position, [N].
     """
-    entries = hidden.shape[1] if head.weight is None else head.weight.shape[0]
-    size = max(LEAST, ELEMENTS // entries)
+    size = head.positions(hidden.shape[1])
     found = Pulled(torch.empty(len(hidden), dtype=torch.float32, device=hidden.device), torch.empty_like(hidden))
     for start in range(0, len(hidden), size):
         part = slice(start, start + size)

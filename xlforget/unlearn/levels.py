@@ -19,7 +19,6 @@ from xlforget.unlearn.objective import token_logp
 Tokens = NDArray[np.float32]
 
 BATCH_TOKENS = 2048
-CHUNK = 512
 NEAREST = 24
 LOCAL = 2
 SECOND = -2.0  # nats
@@ -49,7 +48,8 @@ def answer_scores(lm: Lm, texts: Sequence[Encoded]) -> list[Scores]:
         rows, at = flat(positions)
         hidden = lm.hidden(batch)[rows, at - 1]
         targets = batch.ids.to(hidden.device)[rows, at]
-        parts = [_scores(head(h), t) for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)]
+        size = head.positions(hidden.shape[1])
+        parts = [_scores(head(h), t) for h, t in zip(hidden.split(size), targets.split(size), strict=True)]
         logp, first = (torch.cat(own).cpu().numpy() for own in zip(*parts, strict=True))
         ends = np.cumsum([len(p) for p in positions])[:-1]
         for r, own, hits in zip(batch.rows, np.split(logp, ends), np.split(first, ends), strict=True):

@@ -3,7 +3,6 @@
 Only the last projections of the MLPs of that layer and the two before it change.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from xlforget.corpus.encode import Encoded
 from xlforget.errors import UsageError
 from xlforget.lm import Head, Lm
 from xlforget.unlearn.levels import BATCH_TOKENS
-from xlforget.unlearn.step import Asked, Floats
+from xlforget.unlearn.step import Asked, Floats, batches
 from xlforget.unlearn.teacher import Teacher
 
 # The last projection of an MLP, as transformers calls it.
@@ -95,21 +94,15 @@ class Steering:
     def backward(self, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int) -> Floats:
         """Add the gradients of the weighted sum of mean squared distances per position: of a ``forget`` part to the target, of
         all others to the teacher's activations. Returns the mean distance of each of ``asked``."""
-        by_row: dict[int, list[int]] = defaultdict(list)
-        for number, one in enumerate(asked):
-            by_row[one.row].append(number)
-        rows = list(by_row)
         found = np.zeros(len(asked))
-        for batch in by_length([texts[row] for row in rows], budget):
+        for batch, places in batches(texts, asked, budget):
             hidden = self._layer.hidden(batch).float()
             total = hidden.new_zeros(())
-            for k, place in enumerate(batch.rows):
-                for number in by_row[rows[place]]:
-                    one = asked[number]
-                    wanted = self.target if one.part == "forget" else teacher.hidden([one.row], [one.at]).float()
-                    off = (hidden[k, [p - 1 for p in one.at]] - wanted).pow(2).mean(-1)
-                    total = total + one.weight * off.sum()
-                    found[number] = float(off.detach().mean())
+            for number, k, one in places:
+                wanted = self.target if one.part == "forget" else teacher.hidden([one.row], [one.at]).float()
+                off = (hidden[k, [p - 1 for p in one.at]] - wanted).pow(2).mean(-1)
+                total = total + one.weight * off.sum()
+                found[number] = float(off.detach().mean())
             total.backward()
         return found
 

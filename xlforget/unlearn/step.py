@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -73,13 +73,8 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
 
     ``budget``: tokens that go through the model at once. Gradients are the same for every budget, up to rounding.
     """
-    by_row: dict[int, list[int]] = defaultdict(list)
-    for number, one in enumerate(asked):
-        by_row[one.row].append(number)
-    rows = list(by_row)
     found = np.zeros(len(asked))
-    for batch in by_length([texts[row] for row in rows], budget):
-        own = [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
+    for batch, own in batches(texts, asked, budget):
         hidden = lm.hidden(batch)
         states, slopes = [], []
         for pulled_by, chosen in (
@@ -97,6 +92,16 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
                 found[place.number] = part.mean()
         torch.autograd.backward(states, slopes)
     return found
+
+
+def batches(texts: Sequence[Encoded], asked: Sequence[Asked], budget: int) -> Iterator[tuple[Batch, list[Place]]]:
+    """Each text once, with all that is asked of it, in batches of at most ``budget`` tokens."""
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for number, one in enumerate(asked):
+        by_row[one.row].append(number)
+    rows = list(by_row)
+    for batch in by_length([texts[row] for row in rows], budget):
+        yield batch, [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
 
 
 def _led(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
