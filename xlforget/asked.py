@@ -37,6 +37,7 @@ class Apply:
     retain: str | None = None
     unseen: str | None = None
     method: Method = METHODS["adaptive"]
+    profile: str = "standard"
     teacher: str = ""
     memory: Memory = PLAIN
     samples: int = 8192

@@ -13,20 +13,22 @@ from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import ALPHA, gate
 from xlforget.measure.judge import decide_bound, ratio
+from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.reporting import Before, Run
 from xlforget.request.fact import ErasureRequest
 
 
 def verdicts(
-    request: ErasureRequest, corpus: Corpus, before: Examination, after: Examination, *, profile: str, seed: int
+    request: ErasureRequest, corpus: Corpus, before: Examination, after: Examination, *, tested: Profile, seed: int
 ) -> tuple[Verdict, ...]:
     """What the same pairs say of each ticket alone; () where the request is one."""
     found = []
     for ticket in request.tickets:
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
-        checks = measure.checks(was, now, corpus.groups)
-        found.append(gate(checks, measure.bounds(was, now), profile=profile, alpha=level(len(request.tickets)), seed=seed))
+        checks = measure.checks(was, now, corpus.groups, tested)
+        alpha = level(len(request.tickets))
+        found.append(gate(checks, measure.bounds(was, now), profile=tested.name, alpha=alpha, seed=seed))
     return tuple(found)
 
 
@@ -64,7 +66,7 @@ def _seen_by(name: str, request: ErasureRequest, verdict: Verdict, run: Run) -> 
         asked=replace(run.asked, tickets=(name,)),
         before=before,
         after=after,
-        checks=measure.checks(before, after, run.corpus.groups),
+        checks=measure.checks(before, after, run.corpus.groups, profile(run.asked.profile)),
         verdict=verdict,
         tickets=Before(),
         own=(),

@@ -11,8 +11,10 @@ from xlforget.asked import Apply
 from xlforget.errors import MachineError
 from xlforget.former import Line
 from xlforget.measure import examine as measure
+from xlforget.measure.attacks import Ground
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
+from xlforget.measure.profiles import profile
 from xlforget.measure.stop import stop_rule
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
@@ -24,8 +26,6 @@ from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work
-
-PROFILE = "quick"
 
 
 class Watch(Protocol):
@@ -47,6 +47,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
+    profile(asked.profile)
     output.check(asked)
     check_backends(asked.memory)
     with Work(asked.out) as work:
@@ -70,12 +71,14 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
-    base, corpus = plan.base, plan.corpus
+    base, corpus, tested = plan.base, plan.corpus, profile(asked.profile)
     verdict_controls = corpus.controls["gate"]
+    ground = Ground.on(corpus.facts, corpus.controls["stop"])
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = measure.examine(base.lm, corpus, verdict_controls)
-    known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+    plain = measure.checks(before, before, corpus.groups, tested)
+    known = gate(plain, [], profile=tested.name, seed=asked.seed, power=False)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -83,7 +86,11 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
-        before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
+        before = replace(
+            before,
+            bystanders=measure.bystanders(base.lm, corpus, made.held_out),
+            attacked=measure.attacked(base.lm, ground, verdict_controls, tested),
+        )
         done = stop_rule(base.lm, corpus, before)
         watch.stage("unlearning")
         began = time.monotonic()
@@ -96,11 +103,12 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
         after = measure.examine(changed, corpus, verdict_controls, made.held_out)
+        after = replace(after, attacked=measure.attacked(changed, ground, verdict_controls, tested))
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks = measure.checks(before, after, corpus.groups)
-    own = batch.verdicts(plan.request, corpus, before, after, profile=PROFILE, seed=asked.seed)
+    checks = measure.checks(before, after, corpus.groups, tested)
+    own = batch.verdicts(plan.request, corpus, before, after, tested=tested, seed=asked.seed)
     bounds = [*measure.bounds(before, after), *earlier, *batch.bounds(own)]
-    verdict = gate(checks, bounds, profile=PROFILE, seed=asked.seed)
+    verdict = gate(checks, bounds, profile=tested.name, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")

@@ -35,7 +35,8 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``required`` False: measured and reported with the verdict, not part of it.
+    ``attack``: what both models were put through before. ``required`` False: measured and reported with the verdict, not part
+    of it.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Check:
     base: Sheets
     edited: Sheets
     required: bool = True
+    attack: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """The model as it is, in the wordings of the request."""
+        return self.role != "gate" and self.attack is None
 
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported."""

@@ -8,6 +8,7 @@ from xlforget.lm import Lm
 from xlforget.measure.check import required
 from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
 from xlforget.measure.gate import test_checks
+from xlforget.measure.profiles import PROFILES
 from xlforget.measure.verdict import Outcome
 
 # Far stricter than the gate: a run that stops here should pass there.
@@ -24,7 +25,7 @@ def stop_rule(base: Lm, corpus: Corpus, before: Examination) -> Callable[[Lm], b
 
     def done(lm: Lm) -> bool:
         now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
-        tests = test_checks(required(checks(reference, now, corpus.groups)), ALPHA, seed=1)
+        tests = test_checks(required(checks(reference, now, corpus.groups, PROFILES["quick"])), ALPHA, seed=1)
         whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
         return whole and not any(test.outcome is Outcome.FAIL for test in tests)
 
