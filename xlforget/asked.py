@@ -10,22 +10,15 @@ from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import METHODS, Method
 
 
-@dataclass(frozen=True)
-class Apply:
-    """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A request and a model, as every command asks that looks at both. ``languages`` () means all that it can be had in.
 
-    ``requests`` and ``tickets``: several requests are forgotten together, with a ticket each, in their order.
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
-    ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
-    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
     """
 
     requests: tuple[str, ...]
     model: str
-    out: Path
-    key: Path | None
-    passphrase: bytes | None = None
-    certificate: Path | None = None
     languages: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     translator: str = ""
@@ -36,11 +29,34 @@ class Apply:
     skip_unreviewed: bool = False
     retain: str | None = None
     unseen: str | None = None
+    seed: int = 0
+    device: str = "auto"
+
+    @property
+    def wanted(self) -> Wanted:
+        """How the request gets into other languages."""
+        return Wanted(
+            self.languages, self.leave_out, self.translator, self.options, self.translations, self.paraphrases, self.seed
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply(Question):
+    """What `xlforget apply` was asked.
+
+    ``requests`` and ``tickets``: several requests are forgotten together, with a ticket each, in their order.
+    ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
+    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
+    """
+
+    out: Path
+    key: Path | None
+    passphrase: bytes | None = None
+    certificate: Path | None = None
     method: Method = METHODS["adaptive"]
     teacher: str = ""
     memory: Memory = PLAIN
     samples: int = 8192
-    seed: int = 0
     tickets: tuple[str, ...] = ()
     keep: Path | None = None
     seal_to: Path | None = None
@@ -51,14 +67,13 @@ class Apply:
     unseal_passphrase: bytes | None = None
     fresh: bool = False
     overwrite: bool = False
-    device: str = "auto"
 
-    @property
-    def wanted(self) -> Wanted:
-        """How the request gets into other languages."""
-        return Wanted(
-            self.languages, self.leave_out, self.translator, self.options, self.translations, self.paraphrases, self.seed
-        )  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Question):
+    """What `xlforget measure` was asked. ``base``: the model before, to judge ``model`` by; None: tell what ``model`` knows."""
+
+    base: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from typing import Protocol
 
 from xlforget import batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
-from xlforget.asked import Apply
+from xlforget.asked import Apply, Measure
+from xlforget.corpus.corpus import Corpus
 from xlforget.errors import MachineError
 from xlforget.former import Line
-from xlforget.measure import examine as measure
+from xlforget.measure import examine
+from xlforget.measure.check import required
+from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
 from xlforget.measure.stop import stop_rule
@@ -23,17 +26,21 @@ from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
-from xlforget.work import Work
+from xlforget.work import Work, temporary_files
 
 PROFILE = "quick"
 
 
-class Watch(Protocol):
-    """What a run tells whoever looks on. Names, counts and figures only."""
+class Looking(Protocol):
+    """What a measurement tells whoever looks on. Names and counts only."""
 
     def stage(self, name: str) -> None: ...
 
     def progress(self, done: int, total: int) -> None: ...
+
+
+class Watch(Looking, Protocol):
+    """What a run tells whoever looks on. Names, counts and figures only."""
 
     def round(self, seen: Round) -> None: ...
 
@@ -58,8 +65,8 @@ def apply(asked: Apply, watch: Watch) -> Applied:
         work.tie(planning.fingerprint(asked, inputs, base, teacher), fresh=asked.fresh)
         applied = output.ended_before(asked, work)
         if not applied:
-            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress, teacher)
-            applied = _forget(asked, plan, line, work, watch)
+            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
+            applied = _forget(asked, planning.taught(asked, plan, teacher), line, work, watch)
         if not work.remove():
             raise MachineError(
                 f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",
@@ -69,13 +76,38 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     return applied
 
 
+def measure(asked: Measure, watch: Looking) -> Verdict:
+    """What the model knows of the request; with ``asked.base``, whether it passes the gate, whoever changed it.
+
+    Without a base the model is tested against itself: what the tests find of the facts, before anything is done, fails.
+    Raises UsageError (2), IntegrityError (3) or MachineError (4).
+    """
+    with temporary_files():
+        inputs = planning.read_inputs(asked)
+        watch.stage("opening the model" if not asked.base else "opening the models")
+        model = model_io.open_model(asked.model, asked.device)
+        base = model_io.open_model(asked.base, asked.device) if asked.base else model
+        plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
+        corpus, controls = plan.corpus, plan.corpus.controls["gate"]
+        if not asked.base:
+            watch.stage("measuring what the model knows")
+            return _known(examine.examine(model.lm, corpus, controls), corpus, asked.seed)
+        planning.check_alike(asked, inputs, plan, model)
+        watch.stage("measuring what the model before knew")
+        before = examine.examine(base.lm, corpus, controls)
+        watch.stage("measuring what the model knows")
+        after = examine.examine(model.lm, corpus, controls)
+        checks = examine.checks(before, after, corpus.groups)
+        return gate(checks, examine.bounds(before, after), profile=PROFILE, seed=asked.seed)
+
+
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus = plan.base, plan.corpus
     verdict_controls = corpus.controls["gate"]
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
-    before = after = measure.examine(base.lm, corpus, verdict_controls)
-    known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+    before = after = examine.examine(base.lm, corpus, verdict_controls)
+    known = _known(before, corpus, asked.seed)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -83,7 +115,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
-        before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
+        before = replace(before, bystanders=examine.bystanders(base.lm, corpus, made.held_out))
         done = stop_rule(base.lm, corpus, before)
         watch.stage("unlearning")
         began = time.monotonic()
@@ -95,11 +127,11 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         model_io.save(base.lm, base.folder, candidate)
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
-        after = measure.examine(changed, corpus, verdict_controls, made.held_out)
+        after = examine.examine(changed, corpus, verdict_controls, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks = measure.checks(before, after, corpus.groups)
+    checks = examine.checks(before, after, corpus.groups)
     own = batch.verdicts(plan.request, corpus, before, after, profile=PROFILE, seed=asked.seed)
-    bounds = [*measure.bounds(before, after), *earlier, *batch.bounds(own)]
+    bounds = [*examine.bounds(before, after), *earlier, *batch.bounds(own)]
     verdict = gate(checks, bounds, profile=PROFILE, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
@@ -108,6 +140,12 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers)), own
     )
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
+
+
+def _known(before: Examination, corpus: Corpus, seed: int) -> Verdict:
+    """The gate on the model as it is: what the tests find of the facts is known, and fails."""
+    checks = required(examine.checks(before, before, corpus.groups))
+    return gate(checks, [], profile=PROFILE, seed=seed, power=False)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

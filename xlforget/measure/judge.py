@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
 TOO_FEW = "too few controls: even a model that knows everything by heart would not have been found"
@@ -139,6 +139,13 @@ def nothing_memorised(tests: Sequence[Test], languages: Sequence[LanguageRow]) -
 def found_base(tests: Sequence[Test]) -> bool:
     """Whether some test found the base model, be it edited since or not."""
     return any(test.outcome in (Outcome.PASS, Outcome.FAIL) for test in tests)
+
+
+def knowledge(verdict: Verdict) -> Knowledge:
+    """What the base of a verdict knew: whether there is anything to unlearn."""
+    if found_base(verdict.tests):
+        return Knowledge.MEMORISED
+    return Knowledge.NOTHING if nothing_memorised(verdict.tests, verdict.languages) else Knowledge.UNCERTAIN
 
 
 def passes(tests: Sequence[Test], bounds: Sequence[Bound], languages: Sequence[LanguageRow]) -> bool:

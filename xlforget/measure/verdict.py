@@ -22,6 +22,14 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "NOT APPLICABLE"
 
 
+class Knowledge(StrEnum):
+    """What the tests find that a model knows of a request."""
+
+    MEMORISED = "memorised"
+    NOTHING = "nothing memorised"
+    UNCERTAIN = "cannot tell"
+
+
 class Figures(BaseModel):
     """Base of all values here: frozen, unknown keys refused, no NaN in JSON."""
 
