@@ -14,7 +14,8 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
-from xlforget.measure.check import Check, required
+from xlforget.measure import policy
+from xlforget.measure.check import Check
 from xlforget.measure.examine import Examination, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
@@ -55,7 +56,8 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
     before, after = _examine(lm, encoder, parallel, controls, scores)
-    found = required(checks(before, after, groups))
+    tested = {test.check for test in audit.verdict.tests}
+    found = [check for check in checks(before, after, groups, policy.default()) if check.name in tested]
     return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 

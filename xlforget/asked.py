@@ -15,6 +15,7 @@ class Question:
     """A request and a model, as every command asks that looks at both. ``languages`` () means all that it can be had in.
 
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
+    ``policy``: what a model must hold to pass, in place of the shipped one.
     """
 
     requests: tuple[str, ...]
@@ -29,6 +30,7 @@ class Question:
     skip_unreviewed: bool = False
     retain: str | None = None
     unseen: str | None = None
+    policy: Path | None = None
     seed: int = 0
     device: str = "auto"
 
@@ -80,6 +82,7 @@ class Measure(Question):
 class Verify:
     """What `xlforget verify` was asked. ``evidence``: measure again with this bundle, ``unseal``: the key that opens it.
 
+    ``policy``: hold the signed figures to this one, too.
     ``opening`` and ``fact``: files of openings and of records; each record must be one that was committed to.
     """
 
@@ -93,4 +96,5 @@ class Verify:
     former: tuple[Path, ...] = ()
     opening: Path | None = None
     fact: str | None = None
+    policy: Path | None = None
     device: str = "auto"

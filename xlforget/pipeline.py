@@ -8,11 +8,10 @@ from typing import Protocol
 from xlforget import batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply, Measure
-from xlforget.corpus.corpus import Corpus
 from xlforget.errors import MachineError
 from xlforget.former import Line
 from xlforget.measure import examine
-from xlforget.measure.check import required
+from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
@@ -91,14 +90,14 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
         corpus, controls = plan.corpus, plan.corpus.controls["gate"]
         if not asked.base:
             watch.stage("measuring what the model knows")
-            return _known(examine.examine(model.lm, corpus, controls), corpus, asked.seed)
+            return _known(examine.examine(model.lm, corpus, controls), plan, asked.seed)
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
         before = examine.examine(base.lm, corpus, controls)
         watch.stage("measuring what the model knows")
         after = examine.examine(model.lm, corpus, controls)
-        checks = examine.checks(before, after, corpus.groups)
-        return gate(checks, examine.bounds(before, after), profile=PROFILE, seed=asked.seed)
+        checks, bounds = _compared(before, after, plan)
+        return gate(checks, bounds, plan.policy, profile=PROFILE, seed=asked.seed)
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
@@ -107,7 +106,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = examine.examine(base.lm, corpus, verdict_controls)
-    known = _known(before, corpus, asked.seed)
+    known = _known(before, plan, asked.seed)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -116,7 +115,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
         before = replace(before, bystanders=examine.bystanders(base.lm, corpus, made.held_out))
-        done = stop_rule(base.lm, corpus, before)
+        done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
         began = time.monotonic()
         source = Source(base.files, base.encoder.tokenizer, plan.teacher, watch.stage, watch.progress)
@@ -129,10 +128,9 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         changed = model_io.reopen(candidate, asked.device)
         after = examine.examine(changed, corpus, verdict_controls, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks = examine.checks(before, after, corpus.groups)
-    own = batch.verdicts(plan.request, corpus, before, after, profile=PROFILE, seed=asked.seed)
-    bounds = [*examine.bounds(before, after), *earlier, *batch.bounds(own)]
-    verdict = gate(checks, bounds, profile=PROFILE, seed=asked.seed)
+    checks, damage = _compared(before, after, plan)
+    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=PROFILE, seed=asked.seed)
+    verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=PROFILE, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
@@ -142,10 +140,15 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
-def _known(before: Examination, corpus: Corpus, seed: int) -> Verdict:
+def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
-    checks = required(examine.checks(before, before, corpus.groups))
-    return gate(checks, [], profile=PROFILE, seed=seed, power=False)
+    checks = required(examine.checks(before, before, plan.corpus.groups, plan.policy))
+    return gate(checks, [], plan.policy, profile=PROFILE, seed=seed, power=False)
+
+
+def _compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
+    """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
+    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

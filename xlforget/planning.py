@@ -15,6 +15,8 @@ from xlforget.corpus import corpus as corpora
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import Problem, RequestError, UsageError
+from xlforget.measure import policy
+from xlforget.measure.policy import Policy
 from xlforget.measure.spoken import hear
 from xlforget.model_io import Opened
 from xlforget.parallel.languages import auto_languages
@@ -40,6 +42,7 @@ class Inputs:
     request: ErasureRequest
     retain: tuple[Fact, ...]
     unseen: tuple[Fact, ...]
+    policy: Policy
     parallel: ParallelSet | None = None
 
 
@@ -55,6 +58,7 @@ class Plan:
     parallel: ParallelSet
     corpus: Corpus
     not_taken: dict[str, str]
+    policy: Policy
     teacher: Another | None = None
 
     def languages(self) -> list[dict[str, str | int]]:
@@ -84,9 +88,10 @@ def read_inputs(asked: Question) -> Inputs:
     """Raises RequestError with every problem of the first file that has any, UsageError for a set that may not be used."""
     check_wanted(asked.wanted)
     check_files(asked.translations)
+    judged_by = policy.read(asked.policy)
     retain, unseen = (load_texts(source) if source else () for source in (asked.retain, asked.unseen))
     request = read_requests(asked.requests)
-    return Inputs(request, retain, unseen, _given_set(asked, request))
+    return Inputs(request, retain, unseen, judged_by, _given_set(asked, request))
 
 
 def _given_set(asked: Question, request: ErasureRequest) -> ParallelSet | None:
@@ -125,6 +130,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | N
         "method": repr(asked.method),
         "memory": repr(asked.memory),
         "samples": asked.samples,
+        "policy": inputs.policy.sha256,
         "seed": asked.seed,
         "version": __version__,
         "machine": [base.lm.device.type, torch.get_num_threads()],
@@ -161,7 +167,7 @@ def plan(
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request, corpus)
-    return Plan(inputs.request, base, parallel, corpus, not_taken)
+    return Plan(inputs.request, base, parallel, corpus, not_taken, inputs.policy)
 
 
 def taught(asked: Apply, plan: Plan, teacher: Another | None) -> Plan:

@@ -129,8 +129,8 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     lm, corpus, method = plan.base.lm, plan.corpus, asked.method
     with clock("measuring"):
         before = measure.examine(lm, corpus, corpus.controls["gate"])
-        gate(measure.checks(before, before, corpus.groups), [], profile="quick", seed=asked.seed)
-    done = stop_rule(lm, corpus, before)
+        gate(measure.checks(before, before, corpus.groups, plan.policy), [], plan.policy, profile="quick", seed=asked.seed)
+    done = stop_rule(lm, corpus, before, plan.policy)
     with clock("stopping"):
         done(lm)
     with clock("beginning"):

@@ -1,8 +1,10 @@
 """`xlforget measure`: what a model knows before anything is done, and the gate on models that anybody made."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,35 @@ def test_a_model_trained_again_without_the_facts_passes(passed: Server) -> None:
     tokenizer.save_pretrained(passed.place / "gold")
     ended, found = judge(passed, "gold")
     assert (ended.code, found["passed"], found["nothing_memorised"]) == (0, True, False), ended.log
+
+
+def test_the_users_policy_judges_and_is_named(passed: Server) -> None:
+    shipped = (resources.files("xlforget.measure") / "policy.toml").read_text("utf-8")
+    own = {
+        "held-out": (shipped.replace("required = []", 'required = ["structured"]'), 0),
+        "bystanders": (shipped.replace('at-least = 0.95, required = "never"', 'at-least = 0.95, required = "always"'), 1),
+        "empty": ('name = "empty"\nalpha = 0.01\n', 1),
+        "broken": (shipped.replace("[damage.retain-ma]", "[damage.retain]"), 2),
+    }
+    for name, (text, code) in own.items():
+        (passed.place / f"{name}.toml").write_text(text, "utf-8")
+        ended, found = judge(passed, "out", "--policy", f"{name}.toml")
+        assert ended.code == code, (name, ended.log)
+        if name != "broken":
+            assert found["policy"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+        if name == "bystanders":
+            assert {bound["outcome"] for bound in found["bounds"] if bound["required"]} == {"NOT RUN"}
+    signed = json.loads((passed.place / "out/audit.json").read_bytes())["verdict"]["policy"]
+    assert signed == {"name": "default", "sha256": hashlib.sha256(shipped.encode()).hexdigest()}
+    assert signed["sha256"] in (passed.place / "out/audit.html").read_text("utf-8")
+    assert signed["sha256"] in (passed.place / "out/README.md").read_text("utf-8")
+
+
+def test_apply_is_judged_by_the_users_policy(passed: Server) -> None:
+    (passed.place / "never.toml").write_text('name = "never"\nalpha = 0.01\n', "utf-8")
+    ended = passed.run(passed.apply("--policy", "never.toml", out="never"))
+    assert ended.code == 1, ended.log
+    assert json.loads((passed.place / "never.failed/audit.json").read_bytes())["verdict"]["policy"]["name"] == "never"
 
 
 def _another_tokenizer(folder: Path) -> None:

@@ -41,6 +41,7 @@ def measure(
     ] = False,
     retain: Annotated[str | None, typer.Option(help="Text that must have stayed: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that no model here saw, for thresholds.")] = None,
+    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What a model must hold to pass (TOML).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is stdout.")] = None,
@@ -74,6 +75,7 @@ def measure(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
+        policy=policy,
         seed=seed,
         device=device,
     )

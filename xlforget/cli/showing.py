@@ -25,6 +25,8 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     console.print(_overall(verdict))
     for warning in verdict.warnings:
         console.print(f"warning: {warning}", style="yellow")
+    if verdict.policy:
+        console.print(f"Judged by the policy {verdict.policy.name}, SHA-256 {verdict.policy.sha256[:16]}.")
     if verdict.smallest_leak is not None:
         console.print(f"Facts left whole that the tests would have found nine times in ten: {verdict.smallest_leak} or more.")
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xlforget.corpus.probes import Role
 from xlforget.measure import thresholds
+from xlforget.measure.judge import MAY_BE_INAPPLICABLE
 from xlforget.measure.scores import SCORES, Sheet
 from xlforget.measure.verdict import Level, Score
 
@@ -35,7 +36,7 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``required`` False: measured and reported with the verdict, not part of it.
+    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Check:
     base: Sheets
     edited: Sheets
     required: bool = True
+    may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
 
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported."""
