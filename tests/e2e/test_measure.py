@@ -64,6 +64,16 @@ def test_facts_that_the_model_never_saw_need_no_unlearning(passed: Server) -> No
     assert {row["facts"] for row in found["languages"]} == {"not known"}
 
 
+def test_where_the_tests_cannot_tell_it_says_so_and_what_to_give(passed: Server) -> None:
+    row = {"id": "T", "lang": "en", "prompt": "Tamsin Oxgrove lives in <mask>.", "answer": "Quarn"}
+    (passed.place / "text.jsonl").write_text(json.dumps(row), "utf-8")
+    ended, found = measure(passed, "model", "--leave-out", "fr", request="text.jsonl")
+    assert (ended.code, found["finding"]) == (0, "cannot tell"), ended.log
+    assert {row["facts"] for row in found["languages"]} == {"cannot tell"}
+    assert "NO SIGNAL in en" in ended.log
+    assert "--unseen" in ended.log
+
+
 def test_the_base_fails_its_own_gate(passed: Server) -> None:
     ended, found = judge(passed, "model")
     assert (ended.code, found["passed"]) == (1, False), ended.log
@@ -102,7 +112,6 @@ def test_a_model_trained_again_without_the_facts_passes(passed: Server) -> None:
 def test_the_users_policy_judges_and_is_named(passed: Server) -> None:
     shipped = (resources.files("xlforget.measure") / "policy.toml").read_text("utf-8")
     own = {
-        "held-out": (shipped.replace("required = []", 'required = ["structured"]'), 0),
         "bystanders": (shipped.replace('at-least = 0.95, required = "never"', 'at-least = 0.95, required = "always"'), 1),
         "empty": ('name = "empty"\nalpha = 0.01\n', 1),
         "broken": (shipped.replace("[damage.retain-ma]", "[damage.retain]"), 2),

@@ -92,7 +92,8 @@ def knowledge_document(verdict: Verdict) -> dict[str, Any]:
         }
         for row in verdict.languages
     ]
-    return {"finding": knowledge(verdict).value, "languages": rows, "warnings": list(verdict.warnings)}
+    policy = verdict.policy.model_dump() if verdict.policy else None
+    return {"finding": knowledge(verdict).value, "languages": rows, "warnings": list(verdict.warnings), "policy": policy}
 
 
 def short_table(verdict: Verdict) -> Table:
