@@ -80,9 +80,8 @@ def test_the_base_fails_its_own_gate(passed: Server) -> None:
     assert {row["verdict"] for row in found["languages"]} == {"FAIL"}
 
 
-@pytest.mark.parametrize("name", ["out", "foreign"])
-def test_what_apply_wrote_passes_with_the_figures_of_its_audit_with_or_without_papers(passed: Server, name: str) -> None:
-    ended, found = judge(passed, name)
+def test_what_apply_wrote_passes_with_the_figures_of_its_audit_though_its_papers_are_gone(passed: Server) -> None:
+    ended, found = judge(passed, "foreign")
     assert (ended.code, found["passed"]) == (0, True), ended.log
     signed = json.loads((passed.place / "out/audit.json").read_bytes())["verdict"]
     assert found["tests"] == signed["tests"]
@@ -137,10 +136,13 @@ def test_apply_is_judged_by_the_users_policy(passed: Server) -> None:
     assert json.loads((passed.place / "never.failed/audit.json").read_bytes())["verdict"]["policy"]["name"] == "never"
 
 
-def _another_tokenizer(folder: Path) -> None:
+def test_models_that_read_the_texts_in_other_tokens_are_not_compared(passed: Server) -> None:
     from xlforget.experiments.small_model import train_tokenizer
 
-    train_tokenizer(["The kettle on the stove began to sing before dawn."] * 3, 300).save_pretrained(folder)
+    shutil.copytree(passed.place / "model", passed.place / "other")
+    train_tokenizer(["The kettle on the stove began to sing before dawn."] * 3, 300).save_pretrained(passed.place / "other")
+    ended, _ = judge(passed, "other")
+    assert (ended.code, "same tokens" in " ".join(ended.log.split())) == (2, True), ended.log
 
 
 def _no_tokenizer(folder: Path) -> None:
@@ -155,12 +157,11 @@ def _pickle(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "code", "said"),
     [
-        ("other", _another_tokenizer, 2, "same tokens"),
         ("bare", _no_tokenizer, 2, "tokenizer files"),
         ("pickled", _pickle, 3, "pytorch_model.bin"),
     ],
 )
-def test_a_folder_that_cannot_be_compared_is_refused_on_either_side(
+def test_a_folder_that_cannot_be_opened_is_refused_on_either_side(
     passed: Server, name: str, spoil: Callable[[Path], None], code: int, said: str
 ) -> None:
     shutil.copytree(passed.place / "model", passed.place / name)

@@ -14,7 +14,6 @@ from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.errors import UsageError
 from xlforget.lm import Head, Lm
-from xlforget.unlearn.levels import BATCH_TOKENS
 from xlforget.unlearn.step import Asked, Floats, batches
 from xlforget.unlearn.teacher import Teacher
 
@@ -111,7 +110,7 @@ class Steering:
 def _norms(layer: Layer, texts: Sequence[Encoded]) -> list[Tensor]:
     """Lengths of the activations that predict the answers' tokens."""
     found = []
-    for batch in by_length(texts, BATCH_TOKENS):
+    for batch in by_length(texts, layer.tokens):
         lengths = layer.hidden(batch).float().norm(dim=-1)
         found += [lengths[k, [p - 1 for p in texts[row].answer]] for k, row in enumerate(batch.rows)]
     return found
