@@ -15,8 +15,9 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
+from xlforget.measure import policy
 from xlforget.measure.attacks import Ground
-from xlforget.measure.check import Check, Sheets, required
+from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, asked_after, attacked, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
@@ -57,9 +58,9 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    chosen = profile(audit.verdict.profile)
-    before, after = _examine(lm, encoder, parallel, controls, scores, chosen)
-    found = required(checks(before, after, groups, chosen))
+    tested = {test.check for test in audit.verdict.tests}
+    before, after = _examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile))
+    found = [check for check in checks(before, after, groups, policy.default()) if check.name in tested]
     return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 
@@ -93,7 +94,7 @@ def _examine(
 def _recorded(
     facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
 ) -> Examination:
-    after_each = {}
+    after_each: dict[str, Sheets] = {}
     for attack in profile.attacks:
         asked, unseen = asked_after(attack, ground, controls)
         both = from_rows([*asked, *unseen], scores["attacked_before"][attack.name]).scores

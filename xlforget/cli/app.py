@@ -26,6 +26,7 @@ COMMANDS = (
     "verify",
     "check",
     "translate",
+    "measure",
     "phrasebook",
     "keygen",
     "report",

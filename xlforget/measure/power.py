@@ -15,8 +15,8 @@ POWER = 0.9
 def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:
     """The smallest number of facts left whole that the tests would have found in nine of ten trials; None: not even all.
 
-    Facts left whole take the base's scores, in the checks without an attack; found means that some test rejects at the first Holm level. Bisection, since
-    more facts are never harder to find on average.
+    Facts left whole take the base's scores, in the checks without an attack; found means that some test rejects at the first
+    Holm level. Bisection, since more facts are never harder to find on average.
     """
     tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
     checks = [check for check in checks if check.attack is None]
