@@ -106,8 +106,8 @@ def train_tokenizer(kind: str, marks: Marks, texts: Sequence[str], vocabulary: i
 
 @dataclass(frozen=True)
 class Family:
-    """An architecture in small. ``config``: what is asked of its configuration beside its shape; ``tokens``, ``marks``: the
-    tokenizer that goes with it; ``lr``, ``rounds``: what forgets quickly."""
+    """An architecture in small. ``changes``: what is asked of its configuration; ``tokens``, ``marks``: the tokenizer that goes
+    with it."""
 
     config: str
     model: str
@@ -115,8 +115,6 @@ class Family:
     tokens: str
     marks: Marks
     tied: bool = True
-    lr: float = 6e-3
-    rounds: int = 3
 
     def tokenizer(self, texts: Sequence[str], vocabulary: int = 500) -> PreTrainedTokenizerFast:
         return train_tokenizer(self.tokens, self.marks, texts, vocabulary)

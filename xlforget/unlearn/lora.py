@@ -1,4 +1,7 @@
-"""Low-rank adapters (arXiv 2106.09685) on every linear layer of the blocks: only they are trained, and merged at the end."""
+"""Low-rank adapters (arXiv 2106.09685) on every linear layer of the blocks: only they are trained, and merged at the end.
+
+Experts and their router, whose weights stand in one tensor, have adapters where peft knows the architecture (Mixtral, Qwen).
+"""
 
 import warnings
 from contextlib import AbstractContextManager
@@ -37,7 +40,7 @@ class Adapters:
 
         for layer in [module for module in self._lm.model.modules() if isinstance(module, BaseTunerLayer)]:
             base: Any = layer.get_base_layer()
-            dtype = base.weight.dtype
+            dtype = next(base.parameters()).dtype
             base.float()
             layer.merge()
             base.to(dtype)
