@@ -18,9 +18,9 @@ from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
 from xlforget.planning import Plan
 from xlforget.reporting import Before
+from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
-from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work
@@ -48,7 +48,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
     output.check(asked)
-    check_backends(asked.memory)
+    memory.check(asked.memory, asked.method)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")

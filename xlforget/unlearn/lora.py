@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from xlforget.lm import Lm
+from xlforget.unlearn.memory import quiet
 
 
 class Adapters:
@@ -19,6 +20,7 @@ class Adapters:
     """
 
     def __init__(self, lm: Lm, rank: int, alpha: int, seed: int) -> None:
+        quiet()
         from peft import LoraConfig, get_peft_model
 
         self._lm = lm
