@@ -61,7 +61,7 @@ def told(draw: st.DrawFn) -> tuple[str, tuple[int, int]]:
 
 def spelled(tokenizer: PreTrainedTokenizerFast, ids: tuple[int, ...]) -> str:
     """Without blanks, which tokenizers put and take as they like."""
-    return bare(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    return bare(str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)))
 
 
 def bare(text: str) -> str:
