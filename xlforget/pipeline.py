@@ -25,9 +25,9 @@ from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
 from xlforget.planning import Plan
 from xlforget.reporting import Before
+from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
-from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work, temporary_files
@@ -58,7 +58,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     """
     profile(asked.profile)
     output.check(asked)
-    check_backends(asked.memory)
+    memory.check(asked.memory, asked.method)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")

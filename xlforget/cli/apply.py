@@ -135,7 +135,7 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import check_backends, suited
+    from xlforget.unlearn.memory import check, suited
     from xlforget.unlearn.methods import method as preset
 
     console = tables(json)
@@ -179,7 +179,7 @@ def apply(
     )
     with Watching(console) as watch:
         if dry_run:
-            check_backends(run.memory)
+            check(run.memory, run.method)
             watch.stage("making the plan")
             plan = planning.dry_run(run)
             watch.stage("trying a few steps")
