@@ -29,7 +29,8 @@ def test_it_forgets_and_passes_the_gate(name: str, tmp_path: Path) -> None:
     family = FAMILIES[name]
     make_place(tmp_path, make=family.new, tokens=family.tokenizer, epochs=50)
     asked = Apply(
-        (str(tmp_path / "request.jsonl"),), str(tmp_path / "model"), tmp_path / "out", tmp_path / "k.pem", languages=LANGS,
+        requests=(str(tmp_path / "request.jsonl"),), model=str(tmp_path / "model"), out=tmp_path / "out", key=tmp_path / "k.pem",
+        languages=LANGS,
         method=method("adaptive", rounds=3, lr=6e-3), samples=32, device="cpu",
     )  # fmt: skip
     applied = pipeline.apply(asked, Silent())
