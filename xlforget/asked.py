@@ -31,6 +31,7 @@ class Question:
     retain: str | None = None
     unseen: str | None = None
     policy: Path | None = None
+    profile: str = "standard"
     seed: int = 0
     device: str = "auto"
 

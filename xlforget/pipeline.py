@@ -7,14 +7,17 @@ from typing import Protocol
 
 from xlforget import batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
-from xlforget.asked import Apply, Measure
+from xlforget.asked import Apply, Measure, Question
 from xlforget.errors import MachineError
 from xlforget.former import Line
+from xlforget.lm import Lm
 from xlforget.measure import examine
+from xlforget.measure.attacks import Ground
 from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
+from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.stop import stop_rule
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
@@ -26,8 +29,6 @@ from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work, temporary_files
-
-PROFILE = "quick"
 
 
 class Looking(Protocol):
@@ -53,6 +54,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
+    profile(asked.profile)
     output.check(asked)
     check_backends(asked.memory)
     with Work(asked.out) as work:
@@ -82,32 +84,40 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
     Without a base the model is tested against itself: what the tests find of the facts, before anything is done, fails.
     Raises UsageError (2), IntegrityError (3) or MachineError (4).
     """
+    tested = profile(asked.profile)
     with temporary_files():
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model" if not asked.base else "opening the models")
         model = model_io.open_model(asked.model, asked.device)
         base = model_io.open_model(asked.base, asked.device) if asked.base else model
         plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
-        corpus, controls = plan.corpus, plan.corpus.controls["gate"]
         if not asked.base:
             watch.stage("measuring what the model knows")
-            return _known(examine.examine(model.lm, corpus, controls), plan, asked.seed)
+            return _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked)
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
-        before = examine.examine(base.lm, corpus, controls)
+        before = _examined(base.lm, plan, tested)
         watch.stage("measuring what the model knows")
-        after = examine.examine(model.lm, corpus, controls)
-        checks, bounds = _compared(before, after, plan)
-        return gate(checks, bounds, plan.policy, profile=PROFILE, seed=asked.seed)
+        after = _examined(model.lm, plan, tested)
+        checks, bounds = _compared(before, after, plan, asked)
+        return gate(checks, bounds, plan.policy, profile=tested.name, seed=asked.seed)
+
+
+def _examined(lm: Lm, plan: Plan, tested: Profile) -> Examination:
+    """A model as it is, and after the attacks of a profile."""
+    corpus, controls = plan.corpus, plan.corpus.controls["gate"]
+    attacked = examine.attacked(lm, Ground.on(corpus.facts, corpus.controls["stop"]), controls, tested)
+    return replace(examine.examine(lm, corpus, controls), attacked=attacked)
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
-    base, corpus = plan.base, plan.corpus
+    base, corpus, tested = plan.base, plan.corpus, profile(asked.profile)
     verdict_controls = corpus.controls["gate"]
+    ground = Ground.on(corpus.facts, corpus.controls["stop"])
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = examine.examine(base.lm, corpus, verdict_controls)
-    known = _known(before, plan, asked.seed)
+    known = _known(before, plan, asked)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -115,7 +125,11 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
-        before = replace(before, bystanders=examine.bystanders(base.lm, corpus, made.held_out))
+        before = replace(
+            before,
+            bystanders=examine.bystanders(base.lm, corpus, made.held_out),
+            attacked=examine.attacked(base.lm, ground, verdict_controls, tested),
+        )
         done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
         began = time.monotonic()
@@ -128,10 +142,11 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
         after = examine.examine(changed, corpus, verdict_controls, made.held_out)
+        after = replace(after, attacked=examine.attacked(changed, ground, verdict_controls, tested))
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks, damage = _compared(before, after, plan)
-    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=PROFILE, seed=asked.seed)
-    verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=PROFILE, seed=asked.seed)
+    checks, damage = _compared(before, after, plan, asked)
+    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, tested=tested, seed=asked.seed)
+    verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=tested.name, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
@@ -141,15 +156,16 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
-def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
+def _known(before: Examination, plan: Plan, asked: Question) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
-    checks = required(examine.checks(before, before, plan.corpus.groups, plan.policy))
-    return gate(checks, [], plan.policy, profile=PROFILE, seed=seed, power=False)
+    checks = required(_compared(before, before, plan, asked)[0])
+    return gate(checks, [], plan.policy, profile=asked.profile, seed=asked.seed, power=False)
 
 
-def _compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
-    """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
-    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
+def _compared(before: Examination, after: Examination, plan: Plan, asked: Question) -> tuple[list[Check], list[Bound]]:
+    """What profile and policy make of two examinations: checks of the facts, and bounds on damage."""
+    checks = examine.checks(before, after, plan.corpus.groups, profile(asked.profile), plan.policy)
+    return checks, examine.bounds(before, after, plan.policy)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

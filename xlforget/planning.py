@@ -135,6 +135,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | N
         "memory": repr(asked.memory),
         "samples": asked.samples,
         "policy": inputs.policy.sha256,
+        "profile": asked.profile,
         "seed": asked.seed,
         "version": __version__,
         "machine": [base.lm.device.type, torch.get_num_threads()],

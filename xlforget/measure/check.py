@@ -36,7 +36,8 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing.
+    ``attack``: what both models were put through before. ``required`` False: measured and reported with the verdict, not part
+    of it. ``may_lack``: scores that may be missing.
     """
 
     name: str
@@ -46,6 +47,12 @@ class Check:
     edited: Sheets
     required: bool = True
     may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
+    attack: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """The model as it is, in the wordings of the request."""
+        return self.role != "gate" and self.attack is None
 
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,11 +10,13 @@ from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
+from xlforget.measure.attacks import Attack, Ground, put_through
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.policy import Figure, Kind, Limit, Policy, check_name
+from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import Bound
 
@@ -40,13 +42,14 @@ class Kept:
 
 @dataclass(frozen=True)
 class Examination:
-    """Everything measured on one model."""
+    """Everything measured on one model. ``attacked``: by the name of each attack, what it scored afterwards."""
 
     facts: Sheet
     controls: Sheet
     retain: tuple[Kept, ...]
     bystanders: tuple[Kept, ...]
     unseen: tuple[Kept, ...]
+    attacked: Mapping[str, Sheets] = field(default_factory=dict)
 
     def only(self, rows: Set[str], not_langs: Set[str]) -> "Examination":
         """The part of these facts, and the texts that must stay in all but some languages."""
@@ -54,8 +57,10 @@ class Examination:
         def rest(texts: Sequence[Kept]) -> tuple[Kept, ...]:
             return tuple(kept for kept in texts if kept.lang not in not_langs)
 
-        return Examination(
-            self.facts.only(rows), self.controls, rest(self.retain), rest(self.bystanders), rest(self.unseen)
+        attacked = {name: Sheets(own.facts.only(rows), own.controls) for name, own in self.attacked.items()}
+        return replace(
+            self, facts=self.facts.only(rows), attacked=attacked,
+            retain=rest(self.retain), bystanders=rest(self.bystanders), unseen=rest(self.unseen),
         )  # fmt: skip
 
 
@@ -68,6 +73,22 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
         bystanders=bystanders(lm, corpus, made_bystanders),
         unseen=kept(lm, corpus.unseen),
     )
+
+
+def attacked(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
+    """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
+    found = {}
+    for attack in profile.attacks:
+        with put_through(lm, attack, ground):
+            asked, unseen = asked_after(attack, ground, controls)
+            found[attack.name] = Sheets(sheet(lm, asked), sheet(lm, unseen))
+    return found
+
+
+def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
+    """Of which facts and controls a model's scores are wanted after ``attack``."""
+    asked, unseen = ([probe for probe in own if probe.serves("train")] for own in (attack.asked(ground.facts), controls))
+    return asked, unseen
 
 
 def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
@@ -100,10 +121,11 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
     )
 
 
-def checks(base: Examination, edited: Examination, groups: Mapping[str, str], policy: Policy) -> list[Check]:
-    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones.
+def checks(base: Examination, edited: Examination, groups: Mapping[str, str], profile: Profile, policy: Policy) -> list[Check]:
+    """The checks of this request: each form of fact (``groups``, by row), under training wordings, after each attack that both
+    were put through, and under held-out wordings.
 
-    Held-out wordings that there are not make a check only where the policy requires one: it is then NOT RUN.
+    Held-out wordings decide where the profile or the policy says so; what only the policy requires and there is not, is NOT RUN.
     """
     found = []
     for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
@@ -112,11 +134,17 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str], po
         langs = tuple(dict.fromkeys(p.lang for p in probes))
         was, now = (Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited))
         for kind, role in ROLES.items():
-            said = policy.tested(kind)
-            required = group in said.required
-            if required or role == "train" or any(p.role == role for p in probes):
-                name = check_name(group, kind)
-                found.append(Check(name, role, langs, was, now, required, frozenset(said.may_lack)))
+            said, there = policy.tested(kind), any(p.role == role for p in probes)
+            required = group in said.required or (role == "gate" and profile.wordings and there)
+            if required or role == "train" or there:
+                found.append(Check(check_name(group, kind), role, langs, was, now, required, frozenset(said.may_lack)))
+        said = policy.tested("memorization")
+        for name in base.attacked:
+            was, now = (Sheets(e.attacked[name].facts.only(rows), e.attacked[name].controls.only(rows)) for e in (base, edited))
+            if was.facts.probes:
+                full = check_name(group, "memorization", name)
+                required, may_lack = group in said.required, frozenset(said.may_lack)
+                found.append(Check(full, "train", langs, was, now, required, may_lack, name))
     return found
 
 

@@ -67,9 +67,9 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
 
 
 def language_rows(checks: Sequence[Check], tests: Sequence[Test]) -> tuple[LanguageRow, ...]:
-    """The table that people read first: per language, means over its pairs in all forms (training wordings)."""
+    """The table that people read first: per language, means over its pairs in all forms (training wordings, no attack)."""
     langs = list(dict.fromkeys(lang for check in checks for lang in check.langs))
-    return tuple(_language_row(lang, [c for c in checks if c.role != "gate"], tests) for lang in langs)
+    return tuple(_language_row(lang, [c for c in checks if c.plain], tests) for lang in langs)
 
 
 def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> LanguageRow:

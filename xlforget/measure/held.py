@@ -32,7 +32,7 @@ def _tests(verdict: Verdict, policy: Policy) -> Iterator[Test]:
         form, kind = form_and_kind(test.check)
         if kind is None:
             yield test
-        elif form in policy.tested(kind).required:
+        elif form in (*policy.tested(kind).required, *policy.tested("memorization").required):  # a profile may ask for more
             excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
             yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
     had = {test.check for test in verdict.tests}

@@ -151,15 +151,15 @@ def _scopes(mean: Floor | None, each: Floor | None) -> list[tuple[Scope, Floor]]
     return [*([("mean", mean)] if mean else []), *([("language", each)] if each else [])]  # type: ignore[list-item]
 
 
-def check_name(form: str, kind: Kind) -> str:
-    """How a check is named in tests and reports."""
-    return f"{form}: {kind}"
+def check_name(form: str, kind: Kind, attack: str = "") -> str:
+    """How a check is named in tests and reports; ``attack``: what the model was put through before, which its profile says."""
+    return f"{form}: {kind} {attack}".rstrip()
 
 
 def form_and_kind(name: str) -> tuple[str, Kind | None]:
     """The reverse; kind None for a name that no policy can speak of."""
     form, _, said = name.partition(": ")
-    return form, next((kind for kind in KINDS if kind == said), None)
+    return form, next((kind for kind in KINDS if said == kind or said.startswith(f"{kind} ")), None)
 
 
 @cache
