@@ -11,7 +11,6 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.measure.examine import MADE, Examination, Kept
 from xlforget.measure.policy import default
-from xlforget.measure.profiles import PROFILES
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
 from xlforget.request.fact import ErasureRequest, Fact, Statement
@@ -66,7 +65,7 @@ BEFORE = examination(1, a=KNOWN, b=KNOWN, c=KNOWN)
 @cache
 def verdicts(**known: float) -> tuple[Verdict, ...]:
     """Of a changed model that still knows so much of some facts."""
-    return batch.verdicts(REQUEST, CORPUS, BEFORE, examination(2, **known), default(), tested=PROFILES["quick"], seed=0)
+    return batch.verdicts(REQUEST, CORPUS, BEFORE, examination(2, **known), default(), profile="quick", seed=0)
 
 
 def outcomes(verdict: Verdict) -> set[Outcome]:
@@ -107,5 +106,5 @@ def test_a_tickets_error_level_is_a_share_that_does_not_tell_how_many_there_are(
 
 
 def test_a_single_request_has_no_tickets_of_its_own() -> None:
-    assert batch.verdicts(LARGE, CORPUS, BEFORE, BEFORE, default(), tested=PROFILES["quick"], seed=0) == ()
+    assert batch.verdicts(LARGE, CORPUS, BEFORE, BEFORE, default(), profile="quick", seed=0) == ()
     assert batch.bounds(()) == []

@@ -58,9 +58,9 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    chosen, tested = profile(audit.verdict.profile), {test.check for test in audit.verdict.tests}
-    before, after = _examine(lm, encoder, parallel, controls, scores, chosen)
-    found = [check for check in checks(before, after, groups, chosen, policy.default()) if check.name in tested]
+    tested = {test.check for test in audit.verdict.tests}
+    before, after = _examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile))
+    found = [check for check in checks(before, after, groups, policy.default()) if check.name in tested]
     return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 
@@ -94,7 +94,7 @@ def _examine(
 def _recorded(
     facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
 ) -> Examination:
-    after_each = {}
+    after_each: dict[str, Sheets] = {}
     for attack in profile.attacks:
         asked, unseen = asked_after(attack, ground, controls)
         both = from_rows([*asked, *unseen], scores["attacked_before"][attack.name]).scores

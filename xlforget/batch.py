@@ -14,29 +14,21 @@ from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.policy import Policy
-from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.reporting import Before, Run
 from xlforget.request.fact import ErasureRequest
 
 
 def verdicts(
-    request: ErasureRequest,
-    corpus: Corpus,
-    before: Examination,
-    after: Examination,
-    policy: Policy,
-    *,
-    tested: Profile,
-    seed: int,
+    request: ErasureRequest, corpus: Corpus, before: Examination, after: Examination, policy: Policy, *, profile: str, seed: int
 ) -> tuple[Verdict, ...]:
     """What the same pairs say of each ticket alone; () where the request is one."""
     found = []
     for ticket in request.tickets:
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
-        checks = measure.checks(was, now, corpus.groups, tested, policy)
+        checks, damage = measure.checks(was, now, corpus.groups, policy), measure.bounds(was, now, policy)
         alpha = level(policy, len(request.tickets))
-        found.append(gate(checks, measure.bounds(was, now, policy), policy, profile=tested.name, alpha=alpha, seed=seed))
+        found.append(gate(checks, damage, policy, profile=profile, alpha=alpha, seed=seed))
     return tuple(found)
 
 
@@ -74,7 +66,7 @@ def _seen_by(name: str, request: ErasureRequest, verdict: Verdict, run: Run) -> 
         asked=replace(run.asked, tickets=(name,)),
         before=before,
         after=after,
-        checks=measure.checks(before, after, run.corpus.groups, profile(run.asked.profile), run.plan.policy),
+        checks=measure.checks(before, after, run.corpus.groups, run.plan.policy),
         verdict=verdict,
         tickets=Before(),
         own=(),

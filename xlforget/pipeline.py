@@ -1,13 +1,15 @@
 """The straight line: request, parallel set, tokens, unlearning, measurement, verdict, audit, signed model folder."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from xlforget import batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
-from xlforget.asked import Apply, Measure, Question
+from xlforget.asked import Apply, Measure
+from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.former import Line
 from xlforget.lm import Lm
@@ -23,9 +25,9 @@ from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
 from xlforget.planning import Plan
 from xlforget.reporting import Before
+from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
-from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work, temporary_files
@@ -56,7 +58,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     """
     profile(asked.profile)
     output.check(asked)
-    check_backends(asked.memory)
+    memory.check(asked.memory, asked.method)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
@@ -91,33 +93,26 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
         model = model_io.open_model(asked.model, asked.device)
         base = model_io.open_model(asked.base, asked.device) if asked.base else model
         plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
+        corpus, controls = plan.corpus, plan.corpus.controls["gate"]
         if not asked.base:
             watch.stage("measuring what the model knows")
-            return _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked)
+            return _known(examine.examine(model.lm, corpus, controls), plan, asked.seed)
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
         before = _examined(base.lm, plan, tested)
         watch.stage("measuring what the model knows")
         after = _examined(model.lm, plan, tested)
-        checks, bounds = _compared(before, after, plan, asked)
+        checks, bounds = _compared(before, after, plan)
         return gate(checks, bounds, plan.policy, profile=tested.name, seed=asked.seed)
-
-
-def _examined(lm: Lm, plan: Plan, tested: Profile) -> Examination:
-    """A model as it is, and after the attacks of a profile."""
-    corpus, controls = plan.corpus, plan.corpus.controls["gate"]
-    attacked = examine.attacked(lm, Ground.on(corpus.facts, corpus.controls["stop"]), controls, tested)
-    return replace(examine.examine(lm, corpus, controls), attacked=attacked)
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus, tested = plan.base, plan.corpus, profile(asked.profile)
     verdict_controls = corpus.controls["gate"]
-    ground = Ground.on(corpus.facts, corpus.controls["stop"])
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
     before = after = examine.examine(base.lm, corpus, verdict_controls)
-    known = _known(before, plan, asked)
+    known = _known(before, plan, asked.seed)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -128,7 +123,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         before = replace(
             before,
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
-            attacked=examine.attacked(base.lm, ground, verdict_controls, tested),
+            attacked=examine.attacked(base.lm, Ground.of(corpus), verdict_controls, tested),
         )
         done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
@@ -141,11 +136,10 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         model_io.save(base.lm, base.folder, candidate)
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
-        after = examine.examine(changed, corpus, verdict_controls, made.held_out)
-        after = replace(after, attacked=examine.attacked(changed, ground, verdict_controls, tested))
+        after = _examined(changed, plan, tested, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks, damage = _compared(before, after, plan, asked)
-    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, tested=tested, seed=asked.seed)
+    checks, damage = _compared(before, after, plan)
+    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=tested.name, seed=asked.seed)
     verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=tested.name, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
@@ -156,16 +150,22 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
-def _known(before: Examination, plan: Plan, asked: Question) -> Verdict:
+def _examined(lm: Lm, plan: Plan, tested: Profile, made: Sequence[Encoded] = ()) -> Examination:
+    """All that the gate reads of a model, as it is and after the attacks of the profile."""
+    corpus, controls = plan.corpus, plan.corpus.controls["gate"]
+    found = examine.examine(lm, corpus, controls, made)
+    return replace(found, attacked=examine.attacked(lm, Ground.of(corpus), controls, tested))
+
+
+def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
-    checks = required(_compared(before, before, plan, asked)[0])
-    return gate(checks, [], plan.policy, profile=asked.profile, seed=asked.seed, power=False)
+    checks = required(examine.checks(before, before, plan.corpus.groups, plan.policy))
+    return gate(checks, [], plan.policy, profile="quick", seed=seed, power=False)
 
 
-def _compared(before: Examination, after: Examination, plan: Plan, asked: Question) -> tuple[list[Check], list[Bound]]:
-    """What profile and policy make of two examinations: checks of the facts, and bounds on damage."""
-    checks = examine.checks(before, after, plan.corpus.groups, profile(asked.profile), plan.policy)
-    return checks, examine.bounds(before, after, plan.policy)
+def _compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
+    """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
+    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

@@ -131,10 +131,10 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     lm, corpus, method = plan.base.lm, plan.corpus, asked.method
     with clock("measuring"):
         before = measure.examine(lm, corpus, corpus.controls["gate"])
-        ground, tested = Ground.on(corpus.facts, corpus.controls["stop"]), profile(asked.profile)
-        before = replace(before, attacked=measure.attacked(lm, ground, corpus.controls["gate"], tested))
-        found = measure.checks(before, before, corpus.groups, tested, plan.policy)
-        gate(found, [], plan.policy, profile=tested.name, seed=asked.seed)
+        tested = profile(asked.profile)
+        before = replace(before, attacked=measure.attacked(lm, Ground.of(corpus), corpus.controls["gate"], tested))
+        checks = measure.checks(before, before, corpus.groups, plan.policy)
+        gate(checks, [], plan.policy, profile=tested.name, seed=asked.seed)
     done = stop_rule(lm, corpus, before, plan.policy)
     with clock("stopping"):
         done(lm)

@@ -1,7 +1,6 @@
 """The policy file: what it may say, what is wrong with it by line or key, and that it alone decides what must hold."""
 
 import hashlib
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -12,13 +11,11 @@ from xlforget.artifact.findings import of_verdict
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import RequestError, UsageError
-from xlforget.measure.check import Sheets
 from xlforget.measure.examine import Examination, Kept, bounds, checks
 from xlforget.measure.gate import gate
 from xlforget.measure.held import hold
 from xlforget.measure.judge import judge
 from xlforget.measure.policy import Policy, default, parse, read
-from xlforget.measure.profiles import PROFILES
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
 
@@ -53,7 +50,7 @@ def model(ma: float, kept: float | None = 0.9, bystanders: float | None = 0.9, r
 
 def verdict(policy: Policy, base: Examination, edited: Examination) -> Verdict:
     groups = {p.row: "answer" for p in (*base.facts.probes, *base.controls.probes)}
-    judged = checks(base, edited, groups, PROFILES["quick"], policy)
+    judged = checks(base, edited, groups, policy)
     found = gate(judged, bounds(base, edited, policy), policy, profile="quick", power=False)
     assert judge(found).problems == ()
     assert judge(found).passed == found.passed
@@ -146,16 +143,6 @@ def test_signed_figures_are_held_to_another_policy() -> None:
     held_out = hold(signed, own(SHIPPED.replace("required = []", 'required = ["answer"]')))
     assert not held_out.passed
     assert [t.outcome for t in held_out.tests if "held-out" in t.check] == [Outcome.NOT_RUN]
-
-
-def test_what_a_profile_asks_for_after_an_attack_decides_where_the_policy_requires_the_facts() -> None:
-    known = {"in 4 bits": Sheets(BASE.facts, BASE.controls)}
-    base, leaks = replace(BASE, attacked=known), replace(GOLD, attacked=known)
-    found = verdict(default(), base, leaks)
-    assert {t.check for t in found.tests if t.outcome is Outcome.FAIL} == {"answer: memorization in 4 bits"}
-    assert hold(found, default()) == found
-    elsewhere = own(HEAD + '[tests.memorization]\nrequired = ["structured"]\n')
-    assert hold(found, elsewhere).tests == ()
 
 
 def test_a_verdict_that_names_the_shipped_policy_must_keep_to_it() -> None:

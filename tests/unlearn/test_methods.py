@@ -1,5 +1,6 @@
 """One matrix over all methods: gradients are the papers' formulas', each forgets, and a run ends where its seed says."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from transformers import PreTrainedTokenizerFast
 
+from tests.families import FAMILIES
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
@@ -18,6 +21,7 @@ from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, levels, step
 from xlforget.unlearn.engine import Engine, Round
 from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import METHODS, Method, method, parse_kappa
 from xlforget.unlearn.objective import DELTA
 from xlforget.unlearn.steering import Layer
@@ -273,6 +277,21 @@ def test_only_the_down_projections_of_three_layers_are_steered(tokenizer: object
     trained = {id(p) for p in Layer(lm, 0.7).trained()}
     names = [name for name, p in lm.model.named_parameters() if id(p) in trained]
     assert names == [f"model.layers.{k}.mlp.down_proj.weight" for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_mlps_of_every_architecture_are_found(tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    lm = Lm(FAMILIES[name].new(tokenizer))
+    trained = {id(p) for p in Layer(lm, 0.5).trained()}
+    (found,) = (own for own, p in lm.model.named_parameters() if id(p) in trained)
+    assert re.search(r"\.0\.(.*\.)?(down_proj|fc2|dense_4h_to_h)", found)
+
+
+def test_adapters_are_trained_on_the_steered_projections_alone(world: World) -> None:
+    lm = world.lm()
+    Engine(lm, world.task, replace(METHODS["rmu"], retain_tokens=120), memory=Memory(lora_rank=4))
+    trained = {own.split(".lora_")[0] for own, p in lm.model.named_parameters() if p.requires_grad}
+    assert trained == {"model.layers.0.mlp.down_proj"}
 
 
 def test_a_model_whose_layers_are_not_found_cannot_be_steered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from xlforget.unlearn.optimizer import Optimizer
 
 def made(weights: Mapping[str, Tensor], kind: Optimizers = "adamw", originals: Mapping[str, Tensor] | None = None) -> Optimizer:
     parameters = {name: Parameter(value) for name, value in weights.items()}
-    known = {parameters[name]: value for name, value in (originals or {}).items()}
+    known: dict[Tensor, Tensor] = {parameters[name]: value for name, value in (originals or {}).items()}
     return Optimizer(parameters, known, kind, lr=1e-2, beta2=0.99)
 
 

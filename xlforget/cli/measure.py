@@ -41,7 +41,7 @@ def measure(
     ] = False,
     retain: Annotated[str | None, typer.Option(help="Text that must have stayed: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that no model here saw, for thresholds.")] = None,
-    profile: Annotated[str, typer.Option(help="How hard --gate tests: quick, standard or full.")] = "standard",
+    profile: Annotated[str, typer.Option(help="How hard the model is tested: quick, standard or full.")] = "standard",
     policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What a model must hold to pass (TOML).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",

@@ -15,7 +15,6 @@ from xlforget.lm import Lm
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination, Kept
 from xlforget.measure.gate import gate
-from xlforget.measure.profiles import PROFILES
 from xlforget.planning import Plan
 from xlforget.request.reader import read_texts
 
@@ -57,7 +56,7 @@ def _measure(lm: Lm, plan: Plan, others: Sequence[Text]) -> Measured:
 
 def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
     """The gate judges the model as it would judge an edited one."""
-    checks = measure.checks(base.exam, own.exam, plan.corpus.groups, PROFILES["quick"], plan.policy)
+    checks = measure.checks(base.exam, own.exam, plan.corpus.groups, plan.policy)
     bounds = measure.bounds(base.exam, own.exam, plan.policy)
     verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
     return {

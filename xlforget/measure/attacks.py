@@ -7,16 +7,18 @@ from, so that to a model that never saw the facts they are as exchangeable as th
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from xlforget.corpus.batches import by_length
+from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
+from xlforget.measure.policy import Kind
 
 GROUP = 32
 TEXTS = 64
@@ -33,16 +35,20 @@ class Ground:
     others: Sequence[Encoded]
 
     @classmethod
+    def of(cls, corpus: Corpus) -> "Ground":
+        return cls.on(corpus.facts, corpus.controls["stop"])
+
+    @classmethod
     def on(cls, facts: Sequence[Probe], controls: Sequence[Probe]) -> "Ground":
         """``controls`` are of a split that the verdict is not taken from."""
         return cls(facts, [probe.text for probe in controls if probe.serves("train")])
 
 
 class Attack(Protocol):
-    """``name`` says when the facts are asked for. `change` does it to a model; `asked`: the facts that are asked for then."""
+    """`change` does it to a model, `asked`: the facts that are asked for then. ``name``: what a policy calls it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> Kind: ...
 
     def change(self, lm: Lm, ground: Ground) -> None: ...
 
@@ -56,11 +62,11 @@ class Rounded:
     Embeddings and the head are left, as in the common formats.
     """
 
-    bits: int
+    bits: Literal[4, 8]
 
     @property
-    def name(self) -> str:
-        return f"in {self.bits} bits"
+    def name(self) -> Kind:
+        return "in 8 bits" if self.bits == 8 else "in 4 bits"
 
     def asked(self, facts: Sequence[Probe]) -> list[Probe]:
         return list(facts)
@@ -87,8 +93,8 @@ class Unrelated:
     steps: int = 10
 
     @property
-    def name(self) -> str:
-        return f"after {self.steps} steps on other text"
+    def name(self) -> Kind:
+        return "after other text"
 
     def asked(self, facts: Sequence[Probe]) -> list[Probe]:
         return list(facts)
@@ -104,8 +110,8 @@ class Relearned:
     steps: int = 10
 
     @property
-    def name(self) -> str:
-        return f"after {self.steps} steps on other facts of the request"
+    def name(self) -> Kind:
+        return "after other facts"
 
     def asked(self, facts: Sequence[Probe]) -> list[Probe]:
         taught = self._taught(facts)

@@ -1,6 +1,6 @@
 """A check as tables of scores: facts and controls of one form, under the edited model and under the base."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +30,10 @@ class Sheets:
 
     facts: Sheet
     controls: Sheet
+
+    def only(self, rows: Set[str]) -> "Sheets":
+        """The part of these rows."""
+        return Sheets(self.facts.only(rows), self.controls.only(rows))
 
 
 @dataclass(frozen=True)

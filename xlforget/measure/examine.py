@@ -15,7 +15,7 @@ from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.memorization import token_scores
-from xlforget.measure.policy import Figure, Kind, Limit, Policy, check_name
+from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import Bound
@@ -77,7 +77,7 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
 
 def attacked(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
     """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
-    found = {}
+    found: dict[str, Sheets] = {}
     for attack in profile.attacks:
         with put_through(lm, attack, ground):
             asked, unseen = asked_after(attack, ground, controls)
@@ -121,31 +121,35 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
     )
 
 
-def checks(base: Examination, edited: Examination, groups: Mapping[str, str], profile: Profile, policy: Policy) -> list[Check]:
-    """The checks of this request: each form of fact (``groups``, by row), under training wordings, after each attack that both
-    were put through, and under held-out wordings.
+def checks(base: Examination, edited: Examination, groups: Mapping[str, str], policy: Policy) -> list[Check]:
+    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones, and after
+    each attack that both models were put through.
 
-    Held-out wordings decide where the profile or the policy says so; what only the policy requires and there is not, is NOT RUN.
+    What there is not makes a check only where the policy demands one: it is then NOT RUN.
     """
     found = []
     for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
         rows = {row for row, own in groups.items() if own == group}
         probes = [p for p in base.facts.probes if p.row in rows]
         langs = tuple(dict.fromkeys(p.lang for p in probes))
-        was, now = (Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited))
-        for kind, role in ROLES.items():
-            said, there = policy.tested(kind), any(p.role == role for p in probes)
-            required = group in said.required or (role == "gate" and profile.wordings and there)
-            if required or role == "train" or there:
-                found.append(Check(check_name(group, kind), role, langs, was, now, required, frozenset(said.may_lack)))
-        said = policy.tested("memorization")
-        for name in base.attacked:
-            was, now = (Sheets(e.attacked[name].facts.only(rows), e.attacked[name].controls.only(rows)) for e in (base, edited))
-            if was.facts.probes:
-                full = check_name(group, "memorization", name)
-                required, may_lack = group in said.required, frozenset(said.may_lack)
-                found.append(Check(full, "train", langs, was, now, required, may_lack, name))
+        for kind in KINDS:
+            was, now = _measured(kind, base, edited, rows)
+            said, role = policy.tested(kind), ROLES.get(kind, "train")
+            had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
+            if had or policy.demands(group, kind):
+                required, attack = group in said.required, None if kind in ROLES else kind
+                name, may_lack = check_name(group, kind), frozenset(said.may_lack)
+                found.append(Check(name, role, langs, was, now, required, may_lack, attack))
     return found
+
+
+def _measured(kind: Kind, base: Examination, edited: Examination, rows: Set[str]) -> tuple[Sheets, Sheets]:
+    """What both models scored on these rows, as they are or after an attack; nothing where that was not done."""
+    if kind in ROLES:
+        was, now = (Sheets(e.facts, e.controls) for e in (base, edited))
+    else:
+        was, now = (e.attacked.get(kind, Sheets(Sheet((), ()), e.controls)) for e in (base, edited))
+    return was.only(rows), now.only(rows)
 
 
 def bounds(base: Examination, edited: Examination, policy: Policy) -> list[Bound]:

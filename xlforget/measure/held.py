@@ -32,14 +32,14 @@ def _tests(verdict: Verdict, policy: Policy) -> Iterator[Test]:
         form, kind = form_and_kind(test.check)
         if kind is None:
             yield test
-        elif form in (*policy.tested(kind).required, *policy.tested("memorization").required):  # a profile may ask for more
+        elif form in policy.tested(kind).required:
             excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
             yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
     had = {test.check for test in verdict.tests}
     forms = dict.fromkeys(form for form, kind in map(form_and_kind, had) if kind)
     for form in sorted(forms):
         for kind in KINDS:
-            if form in policy.tested(kind).required and check_name(form, kind) not in had:
+            if policy.demands(form, kind) and check_name(form, kind) not in had:
                 yield _not_run(check_name(form, kind), verdict.tests[0])
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xlforget.errors import Problem, RequestError, UsageError
 from xlforget.measure.verdict import Direction, JudgedBy, PolicyName
 
-Kind = Literal["memorization", "held-out wordings"]
+Kind = Literal["memorization", "held-out wordings", "in 8 bits", "in 4 bits", "after other text", "after other facts"]
 Form = Literal["structured", "answer", "sentence"]
 Demand = Literal["always", "where given", "never"]
 Scope = Literal["mean", "language"]
@@ -45,6 +45,12 @@ class Tested(_Table):
     may_lack: tuple[Literal["margin"], ...] = ()
 
 
+class Attacked(Tested):
+    """A check after an attack. ``always``: it decides in every profile, and is NOT RUN in those that leave the attack out."""
+
+    always: bool = False
+
+
 class Tests(_Table):
     """The checks that hold tests; one that is left out decides nowhere."""
 
@@ -52,6 +58,10 @@ class Tests(_Table):
 
     memorization: Tested = Tested(required=())
     held_out_wordings: Tested = Tested(required=())
+    in_8_bits: Attacked = Attacked(required=())
+    in_4_bits: Attacked = Attacked(required=())
+    after_other_text: Attacked = Attacked(required=())
+    after_other_facts: Attacked = Attacked(required=())
 
 
 class Floor(_Table):
@@ -131,7 +141,13 @@ class Policy:
 
     def tested(self, kind: Kind) -> Tested:
         """What it says of one check."""
-        return self.rules.tests.memorization if kind == "memorization" else self.rules.tests.held_out_wordings
+        found: Tested = getattr(self.rules.tests, re.sub("[ -]", "_", kind))
+        return found
+
+    def demands(self, form: str, kind: Kind) -> bool:
+        """Whether a verdict without this check is none."""
+        said = self.tested(kind)
+        return form in said.required and (not isinstance(said, Attacked) or said.always)
 
     def limits(self) -> tuple[Limit, ...]:
         """Its bounds, in the order in which they are reported."""
@@ -151,15 +167,15 @@ def _scopes(mean: Floor | None, each: Floor | None) -> list[tuple[Scope, Floor]]
     return [*([("mean", mean)] if mean else []), *([("language", each)] if each else [])]  # type: ignore[list-item]
 
 
-def check_name(form: str, kind: Kind, attack: str = "") -> str:
-    """How a check is named in tests and reports; ``attack``: what the model was put through before, which its profile says."""
-    return f"{form}: {kind} {attack}".rstrip()
+def check_name(form: str, kind: Kind) -> str:
+    """How a check is named in tests and reports."""
+    return f"{form}: {kind}"
 
 
 def form_and_kind(name: str) -> tuple[str, Kind | None]:
     """The reverse; kind None for a name that no policy can speak of."""
     form, _, said = name.partition(": ")
-    return form, next((kind for kind in KINDS if said == kind or said.startswith(f"{kind} ")), None)
+    return form, next((kind for kind in KINDS if kind == said), None)
 
 
 @cache

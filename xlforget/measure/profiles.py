@@ -8,11 +8,10 @@ from xlforget.measure.attacks import Attack, Relearned, Rounded, Unrelated
 
 @dataclass(frozen=True)
 class Profile:
-    """``attacks``: after each of them the facts are asked for again. ``wordings``: whether held-out wordings are gated."""
+    """``attacks``: after each of them the facts are asked for again; the policy says which of these checks decide."""
 
     name: str
     attacks: tuple[Attack, ...] = ()
-    wordings: bool = False
 
 
 PROFILES = {
@@ -20,7 +19,7 @@ PROFILES = {
     for one in (
         Profile("quick"),
         Profile("standard", (Rounded(4), Unrelated())),
-        Profile("full", (Rounded(8), Rounded(4), Unrelated(), Relearned()), wordings=True),
+        Profile("full", (Rounded(8), Rounded(4), Unrelated(), Relearned())),
     )
 }
 

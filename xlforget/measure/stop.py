@@ -8,7 +8,6 @@ from xlforget.lm import Lm
 from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.policy import Policy
-from xlforget.measure.profiles import PROFILES
 from xlforget.measure.verdict import Outcome
 
 # Far stricter than the gate: a run that stops here should pass there.
@@ -25,8 +24,8 @@ def stop_rule(base: Lm, corpus: Corpus, before: Examination, policy: Policy) -> 
 
     def done(lm: Lm) -> bool:
         now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
-        # Attacks and held-out wordings are for the verdict alone, whatever profile and policy say of them.
-        own = [check for check in checks(reference, now, corpus.groups, PROFILES["quick"], policy) if check.plain]
+        # Attacks and held-out wordings are for the verdict alone, whatever the policy says of them.
+        own = [check for check in checks(reference, now, corpus.groups, policy) if check.plain]
         tests = test_checks(own, ALPHA, seed=1)
         whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
         return whole and not any(test.outcome is Outcome.FAIL for test in tests)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
@@ -67,8 +66,6 @@ class Engine:
     """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
 
     def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None, memory: Memory = PLAIN) -> None:
-        if method.alphas and memory.lora_rank:
-            raise UsageError(f"{method.name} takes a vector of all weights.", do="Leave out --lora.", code="LORA")
         self.lm, self.task, self.method = lm, task, method
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from xlforget.unlearn.memory import Optimizers
+from xlforget.unlearn.memory import Optimizers, quiet
 from xlforget.unlearn.precision import Originals
 
 MASTER = "master"
@@ -101,6 +101,7 @@ def _gather(master: Parameter, weight: Tensor) -> None:
 
 def _eight_bit() -> Callable[..., Any]:
     """bitsandbytes' AdamW: moments in 8 bits, block by block (arXiv 2110.02861); weights of under 4,096 numbers keep fp32."""
+    quiet()
     from bitsandbytes.optim.adamw import AdamW8bit
 
     return AdamW8bit

@@ -1,7 +1,5 @@
 """A model's weights while they are trained: in which numbers, all of them or adapters, and by which optimizer."""
 
-import logging
-
 from xlforget.lm import Lm
 from xlforget.unlearn.lora import Adapters
 from xlforget.unlearn.memory import Memory
@@ -17,7 +15,6 @@ class Trained:
     """
 
     def __init__(self, lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> None:
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that are not asked for here
         self._lm = lm
         self._originals = cast(lm.model, chosen(memory.precision, lm.device))
         self.adapters: Adapters | None = None
