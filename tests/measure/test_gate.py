@@ -189,3 +189,21 @@ def test_a_pair_counts_as_memorised_above_what_unseen_text_has() -> None:
 def test_the_same_seed_gives_the_same_verdict(seed: int) -> None:
     one, two = (gate([check(BASE, GOLD)], (), POLICY, profile="standard", seed=seed, power=False) for _ in range(2))
     assert one == two
+
+
+def one_language(sheets: Sheets) -> Sheets:
+    """The first language alone, where a few controls have an answer of one token that they happen to get right."""
+
+    def kept(own: Sheet, lucky: int) -> Sheet:
+        pairs = [(p, s) for p, s in zip(own.probes, own.scores, strict=True) if p.lang == LANGS[0]]
+        scores = [replace(s, ma=1.0) if k < lucky else s for k, (_, s) in enumerate(pairs)]
+        return Sheet([p for p, _ in pairs], scores)
+
+    return Sheets(kept(sheets.facts, 0), kept(sheets.controls, 3))
+
+
+def test_in_one_language_unseen_answers_that_reach_ma_1_leave_no_test_without_signal() -> None:
+    base, gold = one_language(BASE), one_language(GOLD)
+    own = replace(check(base, gold), langs=LANGS[:1])
+    assert verdict(own).passed
+    assert not verdict(replace(own, edited=base)).passed
