@@ -199,7 +199,7 @@ def one_language(sheets: Sheets) -> Sheets:
         scores = [replace(s, ma=1.0) if k < lucky else s for k, (_, s) in enumerate(pairs)]
         return Sheet([p for p, _ in pairs], scores)
 
-    return Sheets(kept(sheets.facts, 0), kept(sheets.controls, 3))
+    return Sheets(kept(sheets.facts, 0), kept(sheets.controls, 8))
 
 
 def test_in_one_language_unseen_answers_that_reach_ma_1_leave_no_test_without_signal() -> None:
