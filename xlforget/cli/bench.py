@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xlforget.experiments.main import Bench
 
 EXPERIMENTS = {
+    "gate": "judge models of which it is known whether they forgot",
     "ma": "what measuring costs, in one pass and token by token",
     "main": "erase a set with the real commands, compare with a retrained model",
     "scale": "what tickets with more facts and more languages cost",
@@ -39,7 +40,7 @@ def bench(
         Path | None, typer.Option("--data", help="Folder with bmlama53/ and flores/, as arXiv 2406.12354 published them.")
     ] = None,
     dataset: Annotated[
-        str, typer.Option("--set", help="main: phrasebook (invented people, needs no --data), bmlama53 or flores.")
+        str, typer.Option("--set", help="main, gate: phrasebook (invented people, needs no --data), bmlama53 or flores.")
     ] = "phrasebook",
     shape: Annotated[str, typer.Option(help="speed: small, xglm-564m or xglm-2.9b, with random weights.")] = "small",
     device: Annotated[str, typer.Option(help="speed: cpu or cuda.")] = "cpu",
@@ -47,7 +48,7 @@ def bench(
         str | None, typer.Option("--model", metavar="M", help="ma: measure this model, instead of one that is trained for it.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no run without text sampled from the model. scale, speed, ma: small.")
+        bool, typer.Option("--quick", help="main: no run without text sampled from the model; others: small.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
@@ -94,6 +95,10 @@ def _run(
         from xlforget.experiments import ma
 
         return ma.run(data, model, out, quick=quick, say=say)
+    if experiment == "gate":
+        from xlforget.experiments import gate
+
+        return gate.run(dataset, data, out, quick=quick, say=say, quiet=quiet)
     if experiment == "speed":
         from xlforget.experiments import speed
 

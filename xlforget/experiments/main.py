@@ -51,7 +51,7 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     train_missing(chosen, files, folder, MEMORISED, say)
     key, commands = folder / "key.pem", Commands(say, quiet)
     ran = [] if key.exists() else [commands("keygen", str(key))]
-    asked = _asked(chosen, files, folder, key)
+    asked = asked_of(chosen, files, folder, key)
     ran += by_commands(asked, key, commands)
     if not ran[-1].code:
         models["edited"] = asked.out
@@ -66,7 +66,8 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
     return Bench(all(own.code == 0 for own in ran), document, markdown)
 
 
-def _asked(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -> Apply:
+def asked_of(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -> Apply:
+    """Erase the set's request from its base into ``folder``/edited."""
     return Apply(
         requests=(str(files["request"]),), model=str(folder / "base"), out=folder / "edited", key=key,
         languages=chosen.languages, retain=str(files["retain"]), unseen=str(files["unseen"]) if "unseen" in files else None,

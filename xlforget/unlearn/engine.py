@@ -14,6 +14,7 @@ from xlforget.unlearn import balance, step
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
+from xlforget.unlearn.hardening import Hardening
 from xlforget.unlearn.levels import BATCH_TOKENS, Scores, answer_scores
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
@@ -76,6 +77,7 @@ class Engine:
         self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
         self.trained = Trained(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
         self.optimizer = self.trained.optimizer
+        self.hardening = Hardening(task, self.optimizer) if method.hardened else None
         self.base = {name: own.detach().clone() for name, own in self.optimizer.masters.items()} if method.alphas else {}
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.terms = Terms(lm, task, method, self.aims)
@@ -190,7 +192,13 @@ class Engine:
         self.optimizer.zero()
         if self.steering:
             return self.steering.backward(self.teacher, self.texts, asked, budget)
-        return step.backward(self.lm, self.teacher, self.texts, asked, budget)
+
+        def backward(asked: Sequence[Asked]) -> Floats:
+            return step.backward(self.lm, self.teacher, self.texts, asked, budget)
+
+        if self.hardening:
+            self.hardening.add(asked, self.progress.steps, backward)
+        return backward(asked)
 
     def _forget(self) -> list[Asked]:
         behind = self.progress.step / (self.rounds * self.method.steps_per_round)

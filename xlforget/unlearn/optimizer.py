@@ -27,6 +27,7 @@ class Optimizer:
     ) -> None:
         self._weights = {name: p for name, p in parameters.items() if p.requires_grad}
         self.masters = {name: _master(p, originals.get(p)) for name, p in self._weights.items()}
+        self._leaning: dict[str, tuple[float, Tensor]] = {}
         adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
         self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
 
@@ -53,6 +54,29 @@ class Optimizer:
         for name, weight in self._weights.items():
             if weight is not self.masters[name]:
                 weight.copy_(self.masters[name])
+
+    @torch.no_grad()
+    def lean(self, share: float) -> None:
+        """Move the weights, but not their masters' state, along the sign of their gradients, by ``share`` of their root mean
+        square as it was before the first such move; the gradients are dropped. `upright` undoes it."""
+        if not self._leaning:
+            self._leaning = {name: (_size(master), master.detach().clone()) for name, master in self.masters.items()}
+        for name, weight in self._weights.items():
+            master, (size, _) = self.masters[name], self._leaning[name]
+            if weight is not master:
+                _gather(master, weight)
+            if master.grad is not None:
+                master.add_(master.grad.sign_(), alpha=-share * size)
+        self.zero()
+        self.settle()
+
+    @torch.no_grad()
+    def upright(self) -> None:
+        """The weights as they were before `lean`; gradients stay."""
+        for name, (_, master) in self._leaning.items():
+            self.masters[name].copy_(master)
+        self._leaning = {}
+        self.settle()
 
     def weights(self) -> dict[Parameter, Tensor]:
         """The masters of the weights that are not fp32 themselves."""
@@ -89,6 +113,10 @@ def _master(weight: Parameter, original: Tensor | None) -> Parameter:
 
     weight.register_post_accumulate_grad_hook(partial(_gather, master))
     return master
+
+
+def _size(weight: Tensor) -> float:
+    return float(weight.detach().pow(2).mean().sqrt())
 
 
 def _gather(master: Parameter, weight: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch.nn import Parameter
 
 from xlforget.unlearn.memory import Precisions
 
-Originals = Mapping[Tensor, Tensor]
+Originals = Mapping[Tensor, Tensor] | Mapping[Parameter, Tensor]
 
 
 def chosen(precision: Precisions, device: torch.device) -> torch.dtype:
@@ -52,7 +52,7 @@ def _follow(model: Any, dtype: torch.dtype) -> set[str]:
     return {name for name, own in empty.named_buffers() if own.dtype == dtype}
 
 
-def put_back(weights: Originals | Mapping[Parameter, Tensor]) -> None:
+def put_back(weights: Originals) -> None:
     """Each weight and buffer takes these fp32 numbers in place of those that it was trained in."""
     for own, weight in weights.items():
         own.data = weight.to(own.device)
