@@ -22,7 +22,7 @@ def verify(asked: Verify) -> list[Finding]:
     signed = papers.verify_papers(asked.folder, asked.key, asked.ticket, asked.earlier_keys)
     findings = list(signed.findings)
     if held_to:
-        findings += of_policy(hold(signed.audit.verdict, held_to), held_to)
+        findings += of_policy(hold(signed.audit.verdict, held_to, signed.audit.request.forms), held_to)
     if asked.opening:
         findings += _openings(asked, [signed.audit, *signed.tickets])
     if asked.evidence:

@@ -145,6 +145,14 @@ def test_signed_figures_are_held_to_another_policy() -> None:
     assert [t.outcome for t in held_out.tests if "held-out" in t.check] == [Outcome.NOT_RUN]
 
 
+def test_a_form_that_the_signed_policy_left_out_is_not_run_by_another() -> None:
+    signed = verdict(default(), BASE, GOLD)
+    assert hold(signed, default(), ("answer",)).passed
+    found = hold(signed, default(), ("answer", "structured"))
+    assert not found.passed
+    assert {t.outcome for t in found.tests if t.check.startswith("structured")} == {Outcome.NOT_RUN}
+
+
 def test_a_verdict_that_names_the_shipped_policy_must_keep_to_it() -> None:
     signed = verdict(default(), BASE, model(0.1, kept=0.7))
     lax = [bound.model_copy(update={"required": False}) for bound in signed.bounds]

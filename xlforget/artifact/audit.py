@@ -153,6 +153,13 @@ class Request(_Part):
     pairs_unusable: Count = 0
     pairs_dropped: Count = 0
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of fact that a policy speaks of; records of form 5 may be of two, and say nothing."""
+        spoken = {"1": "answer", "2": "answer", "3": "sentence", "4": "structured", "6": "answer"}
+        numbers = (name.removeprefix("form ") for name, count in self.per_form.items() if count)
+        return tuple(dict.fromkeys(spoken[number] for number in numbers if number in spoken))
+
 
 class Translator(_Part):
     """What wrote facts in other languages. ``model``: what the backend ran, where it names one."""

@@ -1,6 +1,6 @@
 """Figures that were judged by one policy, held to another: what it requires and was not measured is NOT RUN."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, passes
 from xlforget.measure.policy import KINDS, Limit, Policy, check_name, form_and_kind
@@ -11,13 +11,16 @@ NO_TEXT = "there is no text to measure it on"
 NOT_MEASURED = "not among the tests that were run"
 
 
-def hold(verdict: Verdict, policy: Policy) -> Verdict:
-    """What ``policy`` says of the same figures. Bounds that are no damage (tickets) stay as they are."""
+def hold(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> Verdict:
+    """What ``policy`` says of the same figures. Bounds that are no damage (tickets) stay as they are.
+
+    ``forms``: of the request's facts, where that is known: one that the figures do not speak of was not tested.
+    """
     held = verdict.model_copy(
         update={
             "alpha": policy.alpha,
             "policy": policy.judged_by,
-            "tests": tuple(_tests(verdict, policy)),
+            "tests": tuple(_tests(verdict, policy, forms)),
             "bounds": tuple(_bounds(verdict, policy)),
         }
     )
@@ -26,7 +29,7 @@ def hold(verdict: Verdict, policy: Policy) -> Verdict:
     return held.model_copy(update={"tests": tests, "bounds": bounds, "passed": passed})
 
 
-def _tests(verdict: Verdict, policy: Policy) -> Iterator[Test]:
+def _tests(verdict: Verdict, policy: Policy, forms: Collection[str]) -> Iterator[Test]:
     """The tests that decide by ``policy``, and one NOT RUN for each check that it requires and that has none."""
     for test in verdict.tests:
         form, kind = form_and_kind(test.check)
@@ -36,8 +39,7 @@ def _tests(verdict: Verdict, policy: Policy) -> Iterator[Test]:
             excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
             yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
     had = {test.check for test in verdict.tests}
-    forms = dict.fromkeys(form for form, kind in map(form_and_kind, had) if kind)
-    for form in sorted(forms):
+    for form in sorted({*forms, *(form for form, kind in map(form_and_kind, had) if kind)} if had else ()):
         for kind in KINDS:
             if policy.demands(form, kind) and check_name(form, kind) not in had:
                 yield _not_run(check_name(form, kind), verdict.tests[0])
