@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from xlforget.fleet.fleet import Twin, together
+from xlforget.fleet.weights import Held, complete, placed
 from xlforget.unlearn.memory import Optimizers
 from xlforget.unlearn.precision import Originals
 
 MASTER = "master"
 
 
-class Optimizer:
-    """Steps of AdamW on those of ``parameters`` that are trained.
+class Optimizer(Twin):
+    """Steps of AdamW on those of ``parameters`` that are trained; of a sharded model each rank has one for its own shards.
 
     A weight that is not fp32 has a fp32 master: its gradients are added up there as soon as they are there (and are then
     freed), the step is taken there, and the weight is the master, rounded. ``originals``: masters that are known better than
@@ -30,11 +32,13 @@ class Optimizer:
         adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
         self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
 
+    @together
     def zero(self) -> None:
         """Drop all gradients, those of a step that was given up too."""
         for name, weight in self._weights.items():
             weight.grad = self.masters[name].grad = None
 
+    @together
     @torch.no_grad()
     def step(self, lr: float, clip: float) -> None:
         """One step at this rate; gradients longer than ``clip`` together are shortened to it."""
@@ -58,27 +62,33 @@ class Optimizer:
         """The masters of the weights that are not fp32 themselves."""
         return {p: self.masters[name].detach() for name, p in self._weights.items() if p is not self.masters[name]}
 
+    @together
     def state(self) -> dict[str, Tensor]:
-        """Master weights and moments, by name: all that `restore` needs."""
-        found = {f"{name}|{MASTER}": master.detach().contiguous() for name, master in self.masters.items()}
+        """Master weights and moments, by name, all of them whole on rank 0: all that `restore` needs."""
+        found = {f"{name}|{MASTER}": complete(master.detach()).contiguous() for name, master in self.masters.items()}
         for name, master in self.masters.items():
             for part, value in self._adamw.state[master].items():
+                whole = complete(torch.as_tensor(value))
                 # Tables that 8-bit weights share are written for each of them.
-                found[f"{name}|{part}"] = torch.as_tensor(value).clone() if part.startswith("qmap") else torch.as_tensor(value)
+                found[f"{name}|{part}"] = whole.clone() if part.startswith("qmap") else whole
         return found
 
-    @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
+        self._restore(Held(state))
+
+    @together
+    @torch.no_grad()
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
         for key, value in state.items():
             name, _, part = key.rpartition("|")
             master = self.masters[name]
             if part == MASTER:
-                master.copy_(value)
+                master.copy_(placed(value, master))
             elif part == "step":  # a count on the host, of the type that each optimizer wants
                 self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
             else:
-                self._adamw.state[master][part] = value.to(master.device)
+                self._adamw.state[master][part] = placed(value, master)
         self.settle()
 
 

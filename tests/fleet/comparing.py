@@ -1,0 +1,158 @@
+"""What rank 0 of two processes does in `test_divided`: compares a sharded model with the whole one, and writes the differences."""
+
+import gc
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xlforget import model_io
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.samples import sample
+from xlforget.fleet import weights
+from xlforget.fleet.fleet import Twin, current, together
+from xlforget.fleet.sharded import ShardedLm
+from xlforget.lm import Lm
+from xlforget.measure.memorization import token_scores
+from xlforget.unlearn import divided
+from xlforget.unlearn.levels import answer_scores
+from xlforget.unlearn.memory import PLAIN
+from xlforget.unlearn.optimizer import Optimizer
+from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked
+from xlforget.unlearn.task import Task
+from xlforget.unlearn.teacher import Teacher
+from xlforget.unlearn.trained import Trained, train
+
+BUDGET = 40  # tokens at once: several passes, and not as many on each rank
+HOW: dict[str, Any] = {"lr": 1e-3, "beta2": 0.99, "seed": 0}
+
+
+def texts() -> list[Encoded]:
+    """Rows of different lengths with answers in their middle."""
+    draw = np.random.default_rng(0)
+    lengths = [4, 30, 9, 17, 5, 21, 12, 3, 26]
+    return [Encoded(tuple(int(i) for i in draw.integers(4, 90, n)), tuple(range(n // 2, n - 1))) for n in lengths]
+
+
+def asked() -> list[Asked]:
+    """Every kind, on rows of both ranks."""
+    last = [len(text.ids) for text in texts()]
+    return [
+        Asked("retain", 1, range(1, last[1]), 0.25, TEACHERS_OWN),
+        Asked("retain", 3, range(1, last[3]), 0.5, 0.3),
+        Asked("forget", 5, (4, 5), 0.5, levels=np.array([-9.0, -3.0], np.float32)),
+        Asked("context", 5, range(1, 4), 0.75),
+        Asked("retain", 6, range(1, last[6]), 0.125, IMITATE),
+        Asked("forget", 8, (2, 4), -0.25, LEARN),
+        Asked("retain", 2, range(1, last[2]), 0.3, LEARN),
+        Asked("forget", 4, (2, 3), 0.3, lowered=2.0),
+    ]
+
+
+@together
+def gradients(lm: Lm) -> dict[str, torch.Tensor]:
+    return {name: weights.complete(p.grad).clone() for name, p in lm.model.named_parameters() if p.grad is not None}
+
+
+def held(lm: Lm) -> int:
+    """Entries of parameters that lie on this rank."""
+    return sum(p.to_local().numel() for p in lm.model.parameters())
+
+
+def twins() -> int:
+    """Objects that rank 1 keeps for rank 0."""
+    fleet = current()
+    return len(fleet.twins) if fleet and fleet.rank else 0
+
+
+def largest(one: Any, other: Any) -> float:
+    return max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in zip(one, other, strict=True))
+
+
+def relative(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """The largest difference, in parts of the largest entry of all."""
+    assert one.keys() == other.keys()
+    scale = max(float(value.abs().max()) for value in other.values())
+    return max(float((one[name] - value).abs().max()) for name, value in other.items()) / scale
+
+
+def parameters(lm: Lm) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in weights.whole(lm).named_parameters()}
+
+
+def compare(folder: Path) -> dict[str, Any]:
+    fleet = current()
+    assert fleet is not None
+    lm, alone = model_io.reopen(folder, "cpu"), model_io._checked(model_io._load(folder, "cpu"))
+    assert isinstance(lm, ShardedLm)
+    model_io.save(lm, folder, folder.with_name(f"{folder.name}.saved"))
+    sharded, whole = parameters(lm), parameters(alone)
+    found: dict[str, Any] = {
+        "bitwise": whole.keys() == sharded.keys() and all(torch.equal(value, sharded[name]) for name, value in whole.items()),
+        "held": fleet.call(held, [(lm,)] * fleet.size),
+        "parameters": sum(p.numel() for p in alone.model.parameters()),
+    }
+    ours, theirs = token_scores(lm, texts(), BUDGET), token_scores(alone, texts(), BUDGET)
+    found["logp"] = largest([s.logp for s in ours], [s.logp for s in theirs])
+    found["ma"] = [s.ma for s in ours] == [s.ma for s in theirs]
+    found["answers"] = largest([s.logp for s in answer_scores(lm, texts())], [s.logp for s in answer_scores(alone, texts())])
+    found["no texts"] = token_scores(lm, [])
+    how: dict[str, Any] = {"end": 7, "longest": 12, "seed": 3, "rows": 4}
+    found["samples"] = [sample(lm, [0], n, **how) == sample(alone, [0], n, **how) for n in (3, 11)]
+    found["few samples"] = sample(lm, [0], 40, tokens=60, **how) == sample(alone, [0], 40, tokens=60, **how)
+    return found | step(lm, alone)
+
+
+def step(lm: Lm, alone: Lm) -> dict[str, Any]:
+    everywhere = [range(1, len(text.ids)) for text in texts()]
+    cached, teacher = Teacher.run(alone, texts(), everywhere), divided.teach(lm, texts(), everywhere)
+    assert isinstance(teacher, divided.Divided)
+    memory = replace(PLAIN, checkpointing=True)
+    ours, plain = train(lm, memory, **HOW), Trained(alone, PLAIN, **HOW)
+    losses = divided.backward(lm, teacher, texts(), asked(), BUDGET)
+    found: dict[str, Any] = {
+        "shares": [sum(teacher.homes[one.row][0] == rank for one in asked()) for rank in range(2)],
+        "losses": largest([losses], [divided.backward(alone, cached, texts(), asked(), BUDGET)]),
+        "gradients": relative(gradients(lm), gradients(alone)),
+    }
+    before = parameters(alone)
+    for own in (ours, plain):
+        own.optimizer.step(1e-3, 1.0)
+    states = [own.optimizer.state() for own in (ours, plain)]
+    for part in ("exp_avg", "exp_avg_sq"):
+        found[part] = relative(*({k: v for k, v in one.items() if k.endswith(part)} for one in states))
+    found["moved"] = max(float((value - before[name]).abs().max()) for name, value in parameters(alone).items())
+    return found | resumed(lm, teacher, ours)
+
+
+def resumed(lm: Lm, teacher: Teacher, ours: Trained) -> dict[str, Any]:
+    """Another step, and the same from what was saved before it."""
+
+    def another(optimizer: Optimizer) -> dict[str, torch.Tensor]:
+        optimizer.zero()
+        divided.backward(lm, teacher, texts(), asked()[:1], BUDGET)
+        optimizer.step(1e-3, 1.0)
+        return parameters(lm)
+
+    kept, at = ours.optimizer.state(), parameters(lm)
+    second = another(ours.optimizer)
+    fresh = train(lm, PLAIN, **HOW)
+    fresh.optimizer.restore(kept)
+    again = another(fresh.optimizer)
+    ours.finish()
+    return {
+        "restored": all(torch.equal(again[name], value) for name, value in second.items()),
+        "went on": not all(torch.equal(at[name], value) for name, value in second.items()),
+    }
+
+
+def all_of(place: Path) -> None:
+    fleet = current()
+    assert fleet is not None
+    found = {folder.name: compare(folder) for folder in sorted(place.iterdir()) if folder.is_dir()}
+    gc.collect()
+    left = {"twins": fleet.call(twins, [()] * 2)[1], "made": len(fleet.twins)}
+    (place / "found.json").write_text(json.dumps(found | {"left": left}))
