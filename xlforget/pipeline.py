@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import batch, former, model_io, output, planning, reporting
+from xlforget import alone, batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply
 from xlforget.errors import MachineError
@@ -47,6 +47,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
+    alone.refuse(asked)
     output.check(asked)
     check_backends(asked.memory)
     with Work(asked.out) as work:

@@ -48,6 +48,8 @@ def take_part(args: Sequence[str]) -> None:
 
 def leave(code: int) -> NoReturn:
     """End with ``code``, the other ranks too. Those that are in the middle of an operation are not waited for."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a launcher that sees one rank end stops the rest
     if "xlforget.fleet.fleet" in sys.modules:
         from xlforget.fleet import fleet
 
