@@ -1,8 +1,9 @@
 """Runs xlforget in forked children, so that a run costs no import of torch: a process of its own all the same.
 
-Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit, ranks) and answers with the child's process
-id, then with how it ended; ``ranks`` holds the environment of each of several children, which then are answered for in one line. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file system;
-0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take more.
+Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit, ranks) and answers with the child's
+process id, then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file
+system; 0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take
+more. ``ranks``: for each of several children what stands in its environment; a line then answers for all of them.
 """
 
 import itertools

@@ -64,7 +64,7 @@ def test_two_processes_end_as_one(straight: "Straight", launched: tuple[str, dic
         assert [one["outcome"] for one in found[kind]] == [one["outcome"] for one in want[kind]]
     for one, other in zip(found["languages"], want["languages"], strict=True):
         assert one["lang"] == other["lang"]
-        assert one["logpAfter"] == pytest.approx(other["logpAfter"], abs=0.02)
+        assert one["logp_after"] == pytest.approx(other["logp_after"], abs=0.02)
     assert log.count("opening the model") == 1, "one process speaks"
     assert "Traceback" not in log
     assert "Warning" not in log

@@ -1,4 +1,4 @@
-"""What rank 0 of two processes does in `test_divided`: compares a sharded model with the whole one, and writes the differences."""
+"""What rank 0 of two processes does in `test_divided`: compares a sharded model with the whole one."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from xlforget import model_io
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.samples import sample
 from xlforget.fleet import weights
-from xlforget.fleet.fleet import Twin, current, together
+from xlforget.fleet.fleet import current, together
 from xlforget.fleet.sharded import ShardedLm
 from xlforget.lm import Lm
 from xlforget.measure.memorization import token_scores
@@ -22,7 +22,6 @@ from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.memory import PLAIN
 from xlforget.unlearn.optimizer import Optimizer
 from xlforget.unlearn.step import IMITATE, LEARN, TEACHERS_OWN, Asked
-from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import Teacher
 from xlforget.unlearn.trained import Trained, train
 

@@ -52,7 +52,7 @@ def sample(
     return out
 
 
-@spread(len)
+@spread(range.__len__)
 @torch.inference_mode()
 def _drawn(
     lm: Lm, batches: Sequence[range], start: list[int], end: int | None, longest: int, seed: int
