@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.conftest import finished
 from tests.fleet.ranks import SIZE, environment, free_port
 
 if TYPE_CHECKING:
@@ -34,15 +35,14 @@ def verdict(server: "Server") -> dict[str, Any]:
     return found
 
 
-def wait_until(there: Callable[[], bool]) -> None:
-    begun = time.monotonic()
+def wait_until(there: Callable[[], bool], pid: int, log: Path) -> None:
     while not there():
-        assert time.monotonic() - begun < 120
+        assert not finished(pid), log.read_text()
         time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")
-def launched(server: "Server", straight: "Straight") -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def launched(server: "Server", straight: "Straight") -> tuple[str, dict[str, Any], dict[str, Any]]:
     """What torchrun's two processes print and write, and their verdict."""
     log = server.place / "logs" / "launched.txt"
     env = {k: v for k, v in os.environ.items() if not k.startswith("XLFORGET")}
@@ -52,8 +52,9 @@ def launched(server: "Server", straight: "Straight") -> Iterator[tuple[str, dict
         done = subprocess.run(command, cwd=server.place, env=env, stdout=file, stderr=file, check=False, timeout=300)
     assert done.returncode == 0, log.read_text()
     assert server.left() == WRITTEN
-    yield log.read_text(), server.outcome(), verdict(server)
+    found = log.read_text(), server.outcome(), verdict(server)
     server.clear()
+    return found
 
 
 def test_two_processes_end_as_one(straight: "Straight", launched: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
@@ -70,7 +71,7 @@ def test_two_processes_end_as_one(straight: "Straight", launched: tuple[str, dic
     assert "Warning" not in log
 
 
-def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goes_on(
+def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goes_on_to_a_folder_that_verifies(
     server: "Server", launched: tuple[str, dict[str, Any], dict[str, Any]]
 ) -> None:
     work = server.place / ".out.work"
@@ -79,7 +80,7 @@ def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goe
         ([0, 1], signal.SIGINT, work / "candidate", [130, 4]),
     ):
         pids, log = begin(server, server.apply())
-        wait_until(moment.exists)
+        wait_until(moment.exists, pids[0], log)
         stopped = time.monotonic()
         for rank in victims:
             os.kill(pids[rank], number)
@@ -92,6 +93,10 @@ def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goe
     assert server.numbers() == [0, 0], log.read_text()
     assert server.left() == WRITTEN
     assert server.outcome() == launched[1], "as if never stopped"
+    _, log = begin(server, ["verify", "out", "--key", "k.pub", "--evidence", "out.xfset", "--unseal", "dpo.pem"])
+    assert server.numbers() == [0, 0], log.read_text()
+    assert "measured again" in log.read_text()
+    server.clear()
 
 
 @pytest.mark.parametrize(("more", "code", "said"), [(["--languages", "xx"], 2, "xx"), (["--lora"], 2, "--lora")])
