@@ -148,10 +148,28 @@ def resumed(lm: Lm, teacher: Teacher, ours: Trained) -> dict[str, Any]:
     }
 
 
+def half(folder: Path) -> dict[str, Any]:
+    """A model whose files are bf16, as it is computed with on a GPU, beside the same in fp32."""
+    fleet = current()
+    assert fleet is not None
+    whole = model_io._checked(model_io._load(folder, "cpu"))
+    lm = weights.divide(model_io._load(folder, "cpu").to(torch.bfloat16), fleet, "cpu")
+    everywhere = [range(1, len(text.ids)) for text in texts()]
+    for own in (lm, whole):
+        train(own, PLAIN, **HOW)
+        divided.backward(own, divided.teach(own, texts(), everywhere), texts(), asked(), BUDGET)
+    return {
+        "computed": str(lm.dtype),
+        "held": sorted({str(p.dtype) for p in lm.model.parameters()} | {str(p.grad.dtype) for p in lm.model.parameters()}),
+        "gradients": relative(gradients(lm), gradients(whole)),
+    }
+
+
 def all_of(place: Path) -> None:
     fleet = current()
     assert fleet is not None
     found = {folder.name: compare(folder) for folder in sorted(place.iterdir()) if folder.is_dir()}
+    found |= {"half": half(place / "bloom")}
     gc.collect()
     left = {"twins": fleet.call(twins, [()] * 2)[1], "made": len(fleet.twins)}
     (place / "found.json").write_text(json.dumps(found | {"left": left}))

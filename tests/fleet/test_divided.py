@@ -81,6 +81,13 @@ def test_a_sharded_model_is_saved_as_a_whole_one(place: Path, name: str) -> None
     assert {file.name: file.read_bytes() for file in (place / f"{name}.saved").iterdir()} == given
 
 
+def test_what_is_computed_in_bf16_is_held_and_added_up_in_fp32(found: dict[str, dict[str, Any]]) -> None:
+    own = found["half"]
+    assert own["computed"] == "torch.bfloat16"
+    assert own["held"] == ["torch.float32"]
+    assert 1e-5 < own["gradients"] < 0.03
+
+
 def test_what_rank_0_no_longer_uses_leaves_the_other_ranks_too(found: dict[str, dict[str, Any]]) -> None:
     assert found["left"]["twins"] == found["left"]["made"]
     assert found["left"]["made"] == 0
