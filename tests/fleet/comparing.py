@@ -120,11 +120,15 @@ def step(lm: Lm, alone: Lm) -> dict[str, Any]:
     before = parameters(alone)
     for own in (ours, plain):
         own.optimizer.step(1e-3, 1.0)
-    states = [own.optimizer.state() for own in (ours, plain)]
+    states = [state(own.optimizer) for own in (ours, plain)]
     for part in ("exp_avg", "exp_avg_sq"):
         found[part] = relative(*({k: v for k, v in one.items() if k.endswith(part)} for one in states))
     found["moved"] = max(float((value - before[name]).abs().max()) for name, value in parameters(alone).items())
     return found | resumed(lm, teacher, ours)
+
+
+def state(optimizer: Optimizer) -> dict[str, torch.Tensor]:
+    return {name: value for part in optimizer.state() for name, value in part.items()}
 
 
 def resumed(lm: Lm, teacher: Teacher, ours: Trained) -> dict[str, Any]:
@@ -136,10 +140,12 @@ def resumed(lm: Lm, teacher: Teacher, ours: Trained) -> dict[str, Any]:
         optimizer.step(1e-3, 1.0)
         return parameters(lm)
 
-    kept, at = ours.optimizer.state(), parameters(lm)
+    kept = [{name: value.clone() for name, value in part.items()} for part in ours.optimizer.state()]
+    at = parameters(lm)
     second = another(ours.optimizer)
     fresh = train(lm, PLAIN, **HOW)
-    fresh.optimizer.restore(kept)
+    for part in kept:
+        fresh.optimizer.restore(part)
     again = another(fresh.optimizer)
     ours.finish()
     return {

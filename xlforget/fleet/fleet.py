@@ -72,8 +72,8 @@ class Fleet:
     def call(self, work: Callable[..., T], parts: Sequence[tuple[Any, ...]]) -> list[T]:
         """Run ``work`` on every rank with its own arguments; what each returned, by rank.
 
-        ``work`` is a function of a module; rank 0's part does not leave it. Raises MachineError where a process is lost: no
-        other operation can follow then.
+        ``work`` is a function of a module. Rank 0's part does not leave it, nor does what it returns there. Raises MachineError
+        where a process is lost: no other operation can follow then.
         """
         if self.busy:
             raise _lost()
@@ -82,11 +82,12 @@ class Fleet:
             live = list(self.twins)
             self._deal([None, *((work, part, live) for part in parts[1:])])
             found: list[Any] = [None] * self.size
-            dist.gather_object(work(*parts[0]), found, dst=0, group=self._orders)
+            own = work(*parts[0])
+            dist.gather_object(None, found, dst=0, group=self._orders)
         except RuntimeError as error:
             raise _explained(error) from None
         self.busy = False
-        return found
+        return [own, *found[1:]]
 
     def vote(self, working: bool) -> bool:
         """Whether any rank still works. Every rank must vote."""

@@ -1,6 +1,6 @@
 """AdamW over fp32 master weights, whatever the model computes in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -51,30 +51,35 @@ class Optimizer(Twin):
         self._adamw.step()
         self.settle()
 
-    @torch.no_grad()
     def settle(self) -> None:
         """Each weight becomes its master, rounded."""
-        for name, weight in self._weights.items():
-            if weight is not self.masters[name]:
-                weight.copy_(self.masters[name])
+        for name in self._weights:
+            self._settle(name)
+
+    @torch.no_grad()
+    def _settle(self, name: str) -> None:
+        if self._weights[name] is not self.masters[name]:
+            self._weights[name].copy_(self.masters[name])
 
     def weights(self) -> dict[Parameter, Tensor]:
         """The masters of the weights that are not fp32 themselves."""
         return {p: self.masters[name].detach() for name, p in self._weights.items() if p is not self.masters[name]}
 
+    def state(self) -> Iterator[dict[str, Tensor]]:
+        """Master and moments of one weight after the other, whole on rank 0: all that `restore` needs."""
+        for name in self.masters:
+            yield self._state(name)
+
     @together
-    def state(self) -> dict[str, Tensor]:
-        """Master weights and moments, by name, all of them whole on rank 0: all that `restore` needs."""
-        found = {f"{name}|{MASTER}": complete(master.detach()).contiguous() for name, master in self.masters.items()}
-        for name, master in self.masters.items():
-            for part, value in self._adamw.state[master].items():
-                whole = complete(torch.as_tensor(value))
-                # Tables that 8-bit weights share are written for each of them.
-                found[f"{name}|{part}"] = whole.clone() if part.startswith("qmap") else whole
-        return found
+    def _state(self, name: str) -> dict[str, Tensor]:
+        master = self.masters[name]
+        own = {MASTER: master.detach().contiguous(), **self._adamw.state[master]}
+        found = {part: complete(torch.as_tensor(value)) for part, value in own.items()}
+        # Tables that 8-bit weights share are written for each of them.
+        return {f"{name}|{part}": value.clone() if part.startswith("qmap") else value for part, value in found.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave, one part after the other."""
         self._restore(Held(state))
 
     @together
@@ -89,7 +94,7 @@ class Optimizer(Twin):
                 self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
             else:
                 self._adamw.state[master][part] = placed(value, master)
-        self.settle()
+            self._settle(name)
 
 
 def _master(weight: Parameter, original: Tensor | None) -> Parameter:
