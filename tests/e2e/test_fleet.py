@@ -35,8 +35,8 @@ def verdict(server: "Server") -> dict[str, Any]:
     return found
 
 
-def wait_until(there: Callable[[], bool], pid: int, log: Path) -> None:
-    while not there():
+def wait_until(there: Callable[[Path], bool], pid: int, log: Path) -> None:
+    while not (log.exists() and there(log)):
         assert not finished(pid), log.read_text()
         time.sleep(0.01)
 
@@ -74,20 +74,23 @@ def test_two_processes_end_as_one(straight: "Straight", launched: tuple[str, dic
 def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goes_on_to_a_folder_that_verifies(
     server: "Server", launched: tuple[str, dict[str, Any], dict[str, Any]]
 ) -> None:
-    work = server.place / ".out.work"
-    for victims, number, moment, codes in (
-        ([1], signal.SIGKILL, work / "checkpoint" / "state.json", [4, -signal.SIGKILL]),
-        ([0, 1], signal.SIGINT, work / "candidate", [130, 4]),
+    checkpoint, candidate = (server.place / ".out.work" / name for name in ("checkpoint/state.json", "candidate"))
+    for victims, number, moment, first, other in (
+        ([1], signal.SIGKILL, lambda log: checkpoint.exists(), 4, {-signal.SIGKILL}),
+        ([0], signal.SIGKILL, lambda log: "unlearning" in log.read_text(), -signal.SIGKILL, {4}),
+        ([0, 1], signal.SIGINT, lambda log: candidate.exists(), 130, {130, 4}),
     ):
         pids, log = begin(server, server.apply())
-        wait_until(moment.exists, pids[0], log)
+        wait_until(moment, pids[0], log)
         stopped = time.monotonic()
         for rank in victims:
             os.kill(pids[rank], number)
-        assert server.numbers()[0] == codes[0], log.read_text()
+        codes = server.numbers()
+        assert codes[0] == first, log.read_text()
+        assert codes[1] in other, "in the middle of a pass nobody can be told why"
         assert time.monotonic() - stopped < 30, "no process waits for the one that is gone"
         assert server.left() == {".out.work"}, "OUT is not there"
-        assert log.read_text().count("Run the same command again") == 1
+        assert log.read_text().count("Run the same command again") == (0 not in victims or number == signal.SIGINT)
         assert "Traceback" not in log.read_text()
     _, log = begin(server, server.apply())
     assert server.numbers() == [0, 0], log.read_text()
