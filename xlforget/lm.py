@@ -12,6 +12,8 @@ from xlforget.corpus.batches import Batch
 CLOSE, PLACES = 1e-3, 4
 # As many positions are taken together as make so many logits, and no fewer than `LEAST`: each time the whole head is read.
 ELEMENTS, LEAST = 2_000_000, 128
+# Tokens that are read at a time where no gradient is wanted: what a processor's caches hold, what fills an accelerator.
+READ_CPU, READ_ELSEWHERE = 1024, 8192
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class Lm:
     def dtype(self) -> torch.dtype:
         """What it computes in."""
         return self.model.dtype  # type: ignore[no-any-return]
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens, padding included, are read at a time where no gradient is wanted."""
+        return READ_CPU if self.device.type == "cpu" else READ_ELSEWHERE
 
     @property
     def head(self) -> Head:

@@ -60,7 +60,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
         applied = output.ended_before(asked, work)
         if not applied:
             plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress, teacher)
-            applied = _forget(asked, plan, line, work, watch)
+            applied = _forget(plan.sized(asked), plan, line, work, watch)
         if not work.remove():
             raise MachineError(
                 f"The work folder beside {asked.out.name} could not be removed; it holds personal data.",

@@ -58,6 +58,10 @@ class Plan:
     not_taken: dict[str, str]
     teacher: Another | None = None
 
+    def sized(self, asked: Apply) -> Apply:
+        """The same with as much training as the request's pairs want."""
+        return replace(asked, method=asked.method.sized(sum(probe.serves("train") for probe in self.corpus.facts)))
+
     def languages(self) -> list[dict[str, str | int]]:
         """Per language: how many pairs, controls of each split, retain rows trained on and held out."""
         corpus, rows = self.corpus, list[dict[str, str | int]]()

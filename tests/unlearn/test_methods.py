@@ -354,3 +354,12 @@ def test_made_text_alone_is_read_in_the_place_of_the_users() -> None:
     one: Method = method("adaptive", rounds=2)
     assert one.made_tokens(given=False) == 2 * one.steps_per_round * one.retain_tokens
     assert one.made_tokens(given=True) == one.made_share * one.made_tokens(given=False)
+
+
+def test_many_pairs_get_more_rounds_in_proportion_unless_it_was_said_how_many() -> None:
+    preset = method("adaptive")
+    few, many, twice = (preset.sized(pairs).rounds for pairs in (10, 1000, 2000))
+    assert few == preset.rounds < many
+    assert twice == 2 * many
+    assert many * preset.steps_per_round * preset.live_pairs >= 1000 * (preset.visits or 0)
+    assert method("adaptive", rounds=3).sized(2000).rounds == 3

@@ -81,7 +81,7 @@ def apply(
         ),
     ] = "",
     lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's, three times that with --lora.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's, and more for many facts.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
@@ -181,7 +181,7 @@ def apply(
             watch.stage("making the plan")
             plan = planning.dry_run(run)
             watch.stage("trying a few steps")
-            tried = rehearsal.rehearse(run, plan)
+            tried = rehearsal.rehearse(plan.sized(run), plan)
         else:
             applied = pipeline.apply(run, watch)
     if dry_run:

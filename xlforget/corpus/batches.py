@@ -29,7 +29,7 @@ def pad(items: Sequence[Encoded], rows: Sequence[int]) -> Batch:
     return Batch(tuple(rows), ids, attention)
 
 
-def by_length(items: Sequence[Encoded], tokens: int = 8192) -> Iterator[Batch]:
+def by_length(items: Sequence[Encoded], tokens: int) -> Iterator[Batch]:
     """All items once, sorted by length, each batch at most ``tokens`` tokens with padding (one row at the least)."""
     order = sorted(range(len(items)), key=lambda r: len(items[r].ids))
     rows: list[int] = []

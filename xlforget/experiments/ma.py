@@ -1,7 +1,7 @@
 """What measuring MA costs: one teacher-forced pass over all pairs, and one `generate` after every prefix, on the same model."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,18 @@ from xlforget.experiments.token_by_token import hits
 from xlforget.measure.memorization import token_scores
 
 Hits = Sequence[NDArray[np.bool_]]
-ROWS = 32
+# How many texts a call of `generate` goes on with: one, as whoever asks a model would; and as the paper's evaluation batches.
+ONE, BATCHED = 1, 32
 REPEATS = 3
-COLUMNS = ("pairs", "tokens of a pair", "MA", "one pass, s", "token by token, s", "ratio", "same hits")
+COLUMNS = ("way", "MA", "seconds", "times one pass", "same hits")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Whole texts of ``chosen`` with at least ``shortest`` tokens, the first ``pairs`` of them; ``least``: the ratio wanted."""
+    """Whole texts of ``chosen`` with at least ``shortest`` tokens, the first ``pairs`` of them.
+
+    ``least``: how many times faster one pass has to be than one prefix after the other.
+    """
 
     chosen: Set
     shortest: int
@@ -53,29 +57,37 @@ def run(data: Path | None, model: str | None, out: Path, *, quick: bool, say: Sa
         train_missing(asked.chosen, files, folder, {"base": MEMORISED["base"]}, say)
     opened = model_io.open_model(model or str(folder / "base"))
     texts = _texts(opened.encoder, read_statements(files["request"], asked.chosen.languages), asked)
-    token_scores(opened.lm, texts[:ROWS])
+    token_scores(opened.lm, texts[:BATCHED])
     say(f"{len(texts)} pairs in one pass, {REPEATS} times")
-    fast, seconds = _timed(lambda: [own.hit for own in token_scores(opened.lm, texts)], REPEATS)
-    say("the same token by token")
+    found, seconds = _timed(lambda: [own.hit for own in token_scores(opened.lm, texts)], REPEATS)
+    ways = [_way("one pass", found, found, seconds)]
     pad = opened.encoder.tokenizer.pad_token_id or 0
-    slow, longer = _timed(lambda: hits(opened.lm.model, texts, ROWS, pad), 1)
-    same = all(np.array_equal(ours, theirs) for ours, theirs in zip(fast, slow, strict=True))
+    for rows, name in ((BATCHED, f"`generate`, {BATCHED} prefixes a call"), (ONE, "`generate`, one prefix a call")):
+        say(f"the same by {name}")
+        greedy, longer = _timed(lambda rows=rows: hits(opened.lm.model, texts, rows, pad), 1)  # type: ignore[misc]
+        ways.append(_way(name, greedy, found, longer))
     document = results.origin("ma") | {
         "set": asked.chosen.name,
         "model": opened.name,
         "parameters": sum(p.numel() for p in opened.lm.model.parameters()),
         "pairs": len(texts),
-        "rows": ROWS,
         "tokens": [int(q) for q in np.quantile([len(text.ids) for text in texts], (0, 0.5, 1))],
-        "ma": {"one pass": _ma(fast), "token by token": _ma(slow)},
-        "same_hits": same,
-        "seconds": {"one pass": seconds, "token by token": longer},
-        "ratio": longer / seconds,
+        "ways": [way | {"ratio": way["seconds"] / seconds} for way in ways],
     }
     markdown = markdown_of(document)
     (folder / "ma").mkdir(exist_ok=True)
     results.write(folder / "ma", document, markdown)
-    return Bench(same and longer / seconds >= asked.least, document, markdown)
+    return Bench(holds(document, asked.least), document, markdown)
+
+
+def holds(found: Mapping[str, Any], least: float) -> bool:
+    """Whether all ways find the same hits, and one pass is ``least`` times as fast as the slowest."""
+    return all(way["same_hits"] for way in found["ways"]) and max(way["ratio"] for way in found["ways"]) >= least
+
+
+def _way(name: str, found: Hits, one_pass: Hits, seconds: float) -> dict[str, Any]:
+    same = all(np.array_equal(ours, theirs) for ours, theirs in zip(one_pass, found, strict=True))
+    return {"way": name, "ma": float(np.mean([own.mean() for own in found])), "seconds": seconds, "same_hits": same}
 
 
 def _texts(encoder: Encoder, told: Sequence[str], asked: Asked) -> list[Encoded]:
@@ -94,28 +106,19 @@ def _timed(measure: Callable[[], Hits], times: int) -> tuple[Hits, float]:
     return found, float(np.median(took))
 
 
-def _ma(found: Hits) -> float:
-    return float(np.mean([own.mean() for own in found]))
-
-
-def markdown_of(found: dict[str, Any]) -> str:
+def markdown_of(found: Mapping[str, Any]) -> str:
     """The table with its command and machine."""
     low, middle, high = found["tokens"]
-    cells = [
-        str(found["pairs"]),
-        f"{low} to {high}, median {middle}",
-        f"{found['ma']['one pass']:.4f}",
-        f"{found['seconds']['one pass']:.2f}",
-        f"{found['seconds']['token by token']:.1f}",
-        f"{found['ratio']:.0f}",
-        "yes" if found["same_hits"] else "no",
-    ]
+    rows = (
+        (way["way"], f"{way['ma']:.4f}", f"{way['seconds']:.2f}", f"{way['ratio']:.0f}", "yes" if way["same_hits"] else "no")
+        for way in found["ways"]
+    )
     lines = [
         f"# bench ma, {found['set']}, a model of {found['parameters'] / 1e6:.1f}M parameters",
         "",
-        *results.table(COLUMNS, cells, named=0),
+        f"{found['pairs']} pairs of {low} to {high} tokens, median {middle}.",
         "",
-        f"Token by token: one token by `generate` from {found['rows']} left-padded prefixes of about the same length at a time.",
+        *results.table(COLUMNS, *rows),
         "",
         results.origin_line(found),
     ]

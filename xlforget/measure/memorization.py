@@ -41,12 +41,15 @@ class TokenScores:
 
 @spread(by_tokens)
 @torch.inference_mode()
-def token_scores(lm: Lm, items: Sequence[Encoded], tokens: int = 8192) -> list[TokenScores]:
-    """Scores of every item's answer tokens; one forward pass over all items, logits for the answer positions only."""
+def token_scores(lm: Lm, items: Sequence[Encoded], tokens: int | None = None) -> list[TokenScores]:
+    """Scores of every item's answer tokens; one forward pass over all items, logits for the answer positions only.
+
+    ``tokens``: how many are read at a time (None: as the device has it); scores are the same up to rounding.
+    """
     found: dict[int, TokenScores] = {}
     lm.model.eval()
     head = lm.head
-    for batch in by_length(items, tokens):
+    for batch in by_length(items, tokens or lm.tokens):
         hidden = lm.hidden(batch)
         rows, positions = _answer_positions(items, batch.rows)
         targets = batch.ids.to(lm.device)[rows, positions]

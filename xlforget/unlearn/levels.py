@@ -45,7 +45,7 @@ def answer_scores(lm: Lm, texts: Sequence[Encoded]) -> list[Scores]:
     lm.model.eval()
     head = lm.head
     found: list[Scores] = [Scores(np.empty(0, np.float32), np.empty(0, np.bool_))] * len(texts)
-    for batch in by_length(texts, BATCH_TOKENS):
+    for batch in by_length(texts, lm.tokens):
         positions = [texts[r].answer for r in batch.rows]
         rows, at = flat(positions)
         hidden = lm.hidden(batch)[rows, at - 1]

@@ -12,7 +12,8 @@ Retain = Literal["adaptive", "released", "text", "activations"]
 
 @dataclass(frozen=True)
 class Method:
-    """How to unlearn. Counts are of sentences, rates of AdamW; ``rounds`` of ``steps_per_round`` steps at most.
+    """How to unlearn. Counts are of sentences, rates of AdamW; a cycle has ``rounds`` of ``steps_per_round`` steps, and more
+    where each of many pairs would be visited fewer than ``visits`` times (None: no more).
 
     ``forget``, of the answers' tokens:
     "toward" leads each to the level of an unseen one (Huber, both sides); "ascent" is the negated mean NLL (arXiv 2406.12354);
@@ -48,6 +49,7 @@ class Method:
     lr: float = 1.5e-3
     warmup: int = 10
     rounds: int = 16
+    visits: int | None = 32
     steps_per_round: int = 10
     live_pairs: int = 64
     retain_tokens: int = 2000
@@ -80,6 +82,11 @@ class Method:
     def falls(self) -> bool:
         """Whether it can only make answers less likely: what is below its level gains nothing from more of it."""
         return self.forget not in ("toward", "learn")
+
+    def sized(self, pairs: int) -> "Method":
+        """The same with as many rounds as so many pairs want: steps grow as pairs do, and no faster."""
+        wanted = -(-(self.visits or 0) * pairs // (self.live_pairs * self.steps_per_round))
+        return replace(self, rounds=max(self.rounds, wanted), visits=None)
 
     def made_tokens(self, *, given: bool) -> int:
         """How many tokens of made text a first cycle reads, beside rows of the user's or alone."""
@@ -114,6 +121,8 @@ def method(name: str, *, kappa: str | None = None, **changes: object) -> Method:
     if name not in METHODS:
         raise UsageError(f"There is no method {name!r}.", do=f"Choose one of: {', '.join(METHODS)}.", code="UNKNOWN_METHOD")
     preset, own = METHODS[name], {k: v for k, v in changes.items() if v is not None}
+    if "rounds" in own:
+        own["visits"] = None  # what was asked for, and no more
     if own.get("sampling", preset.sampling) not in get_args(Sampling):
         known = ", ".join(get_args(Sampling))
         raise UsageError(f"There is no sampling {own['sampling']!r}.", do=f"Choose one of: {known}.", code="UNKNOWN_SAMPLING")

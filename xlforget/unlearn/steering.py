@@ -111,7 +111,7 @@ class Steering:
 def _norms(layer: Layer, texts: Sequence[Encoded]) -> list[Tensor]:
     """Lengths of the activations that predict the answers' tokens."""
     found = []
-    for batch in by_length(texts, BATCH_TOKENS):
+    for batch in by_length(texts, layer.tokens):
         lengths = layer.hidden(batch).float().norm(dim=-1)
         found += [lengths[k, [p - 1 for p in texts[row].answer]] for k, row in enumerate(batch.rows)]
     return found

@@ -103,7 +103,7 @@ class Live(Teacher):
     @torch.no_grad()
     def hidden(self, rows: Sequence[int], positions: Sequence[Sequence[int]]) -> Tensor:
         found: list[Tensor] = [torch.empty(0)] * len(rows)
-        for batch in by_length([self._texts[row] for row in rows]):
+        for batch in by_length([self._texts[row] for row in rows], self._lm.tokens):
             states = self._lm.hidden(batch)
             for k, number in enumerate(batch.rows):
                 found[number] = states[k, [p - 1 for p in positions[number]]]
@@ -122,7 +122,7 @@ def _gathered(parts: Iterator[tuple[int, Tensor]]) -> Tensor:
 def _passed(lm: Lm, texts: Sequence[Encoded], asked: Sequence[range]) -> Iterator[tuple[int, Tensor]]:
     """Where each text's states begin among all, and the states. Texts of which none is wanted are not read."""
     starts, wanted = _starts(asked), [row for row, at in enumerate(asked) if at]
-    for batch in by_length([texts[row] for row in wanted]):
+    for batch in by_length([texts[row] for row in wanted], lm.tokens):
         hidden = lm.hidden(batch)
         for k, number in enumerate(batch.rows):
             at = asked[wanted[number]]
