@@ -88,7 +88,7 @@ def test_a_killed_process_or_ctrl_c_leaves_nothing_half_done_and_the_command_goe
         codes = server.numbers()
         assert codes[0] == first, log.read_text()
         assert codes[1] in other, "in the middle of a pass nobody can be told why"
-        assert time.monotonic() - stopped < 30, "no process waits for the one that is gone"
+        assert time.monotonic() - stopped < 60, "no process waits for the one that is gone"
         assert server.left() == {".out.work"}, "OUT is not there"
         assert log.read_text().count("Run the same command again") == (0 not in victims or number == signal.SIGINT)
         assert "Traceback" not in log.read_text()
