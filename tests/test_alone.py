@@ -12,7 +12,7 @@ from xlforget.errors import UsageError
 from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import METHODS
 
-ASKED = Apply(("request.jsonl",), "model", Path("out"), None)
+ASKED = Apply(requests=("request.jsonl",), model="model", out=Path("out"), key=None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.measure.examine import MADE, Examination, Kept
+from xlforget.measure.policy import default
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
 from xlforget.request.fact import ErasureRequest, Fact, Statement
@@ -37,7 +38,7 @@ FACTS = [*probes("a", 12, BOTH), *probes("b", 12, ("de",)), *probes("c", 1, BOTH
 CONTROLS = [*probes("person", 90, BOTH), *probes("sentence", 90, ("de",))]
 CORPUS = Corpus(
     langs=("en", "fr", "de"), facts=tuple(FACTS), controls={"aim": (), "stop": (), "gate": tuple(CONTROLS)}, control_pairs=(),
-    groups={p.row: "sentence" if p.row.startswith(("b", "sentence")) else "person" for p in (*FACTS, *CONTROLS)},
+    groups={p.row: "sentence" if p.row.startswith(("b", "sentence")) else "structured" for p in (*FACTS, *CONTROLS)},
     retain=(), bystanders=(), unseen=(), neighbours=(), neutral=(), refused=(),
 )  # fmt: skip
 
@@ -64,7 +65,7 @@ BEFORE = examination(1, a=KNOWN, b=KNOWN, c=KNOWN)
 @cache
 def verdicts(**known: float) -> tuple[Verdict, ...]:
     """Of a changed model that still knows so much of some facts."""
-    return batch.verdicts(REQUEST, CORPUS, BEFORE, examination(2, **known), profile="quick", seed=0)
+    return batch.verdicts(REQUEST, CORPUS, BEFORE, examination(2, **known), default(), profile="quick", seed=0)
 
 
 def outcomes(verdict: Verdict) -> set[Outcome]:
@@ -75,10 +76,10 @@ def test_each_ticket_is_tested_on_its_own_facts_languages_and_forms() -> None:
     large, other, single = verdicts()
     assert [row.lang for row in large.languages] == ["en", "fr"]
     assert [row.lang for row in other.languages] == ["de"]
-    assert {test.check for test in large.tests} == {"person: memorization"}
+    assert {test.check for test in large.tests} == {"structured: memorization"}
     assert {test.check for test in other.tests} == {"sentence: memorization"}
     assert [row.pairs for row in single.languages] == [1, 1]
-    assert {verdict.alpha for verdict in (large, other, single)} == {batch.level(3)}
+    assert {verdict.alpha for verdict in (large, other, single)} == {batch.level(default(), 3)}
     assert (outcomes(large), outcomes(other)) == ({Outcome.PASS}, {Outcome.PASS})
     assert Outcome.NO_SIGNAL in outcomes(single)
     assert Outcome.FAIL not in outcomes(single)
@@ -100,10 +101,10 @@ def test_what_a_tickets_own_tests_find_fails_the_gate_over_all_and_too_few_facts
 
 @pytest.mark.parametrize(("tickets", "alpha"), [(2, 1e-3), (3, 1e-3), (10, 1e-3), (11, 1e-4)])
 def test_a_tickets_error_level_is_a_share_that_does_not_tell_how_many_there_are(tickets: int, alpha: float) -> None:
-    assert batch.level(tickets) == pytest.approx(alpha)
-    assert tickets * batch.level(tickets) <= 0.01 + 1e-12
+    assert batch.level(default(), tickets) == pytest.approx(alpha)
+    assert tickets * batch.level(default(), tickets) <= 0.01 + 1e-12
 
 
 def test_a_single_request_has_no_tickets_of_its_own() -> None:
-    assert batch.verdicts(LARGE, CORPUS, BEFORE, BEFORE, profile="quick", seed=0) == ()
+    assert batch.verdicts(LARGE, CORPUS, BEFORE, BEFORE, default(), profile="quick", seed=0) == ()
     assert batch.bounds(()) == []

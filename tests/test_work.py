@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from xlforget.errors import MachineError, UsageError
-from xlforget.work import Work, claims
+from xlforget.work import Work, claims, temporary_files
 
 ASKED = {"request": "abc", "seed": 1}
 
@@ -157,3 +157,14 @@ def test_what_was_trained_stays_when_the_same_run_is_refused(tmp_path: Path) -> 
     with pytest.raises(UsageError):
         refused(tmp_path / "out", UsageError("a row is undecided"))
     assert (tmp_path / ".out.work/made.json").exists()
+
+
+def test_what_leaves_nothing_has_its_temporary_files_in_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    with temporary_files():
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            place = Path(file.name).parent
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        assert os.environ["HF_DATASETS_CACHE"] == str(place)
+    assert not place.exists()
+    assert os.environ["TMPDIR"] == "/elsewhere"

@@ -1,29 +1,33 @@
 """A signed model measured again from its files, with the evidence bundle, and compared with the signed figures."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from xlforget import model_io
 from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
-from xlforget.corpus.corpus import ALTERNATIVES
+from xlforget.corpus.corpus import ALTERNATIVES, encode_controls
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
-from xlforget.measure.check import Check, required
-from xlforget.measure.examine import Examination, checks, from_rows, sheet
+from xlforget.measure import policy
+from xlforget.measure.attacks import Ground
+from xlforget.measure.check import Check, Sheets
+from xlforget.measure.examine import Examination, asked_after, attacked, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
+from xlforget.measure.profiles import Profile, profile
+from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import LanguageRow, Test
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
 LOGP, MA = 0.02, 0.005
-FACTS, CONTROLS = ("all", "train", "stop", "gate"), ("all", "train", "gate")
 FIGURES = (
     *((f"{score}_{when}", MA) for score in ("ma", "es") for when in ("before", "after")),
     *((f"logp_{when}", LOGP) for when in ("before", "after", "unseen")),
@@ -54,8 +58,9 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    before, after = _examine(lm, encoder, parallel, controls, scores)
-    found = required(checks(before, after, groups))
+    tested = {test.check for test in audit.verdict.tests}
+    before, after = _examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile))
+    found = [check for check in checks(before, after, groups, policy.default()) if check.name in tested]
     return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 
@@ -72,22 +77,30 @@ def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[
 
 
 def _examine(
-    lm: Lm,
-    encoder: Encoder,
-    parallel: ParallelSet,
-    controls: tuple[Pair, ...],
-    scores: dict[str, list[list[float | None]]],
+    lm: Lm, encoder: Encoder, parallel: ParallelSet, controls: tuple[Pair, ...], scores: Mapping[str, Any], profile: Profile
 ) -> tuple[Examination, Examination]:
     """The base as it was recorded, and the model as it is."""
-    probes: list[list[Probe]] = [
-        encode_pairs(encoder, own, ALTERNATIVES, roles)[0] for own, roles in ((parallel.usable(), FACTS), (controls, CONTROLS))
-    ]
+    facts, _ = encode_pairs(encoder, parallel.usable(), ALTERNATIVES)
+    splits = encode_controls(encoder, controls)
+    ground = Ground.on(facts, splits["stop"])
     try:
-        recorded = [from_rows(own, scores[name]) for own, name in zip(probes, ("facts_before", "controls_before"), strict=True)]
+        recorded = _recorded(facts, splits["gate"], ground, scores, profile)
     except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
-    measured = [sheet(lm, own) for own in probes]
-    return Examination(recorded[0], recorded[1], (), (), ()), Examination(measured[0], measured[1], (), (), ())
+    now = Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), attacked(lm, ground, splits["gate"], profile))
+    return recorded, now
+
+
+def _recorded(
+    facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
+) -> Examination:
+    after_each: dict[str, Sheets] = {}
+    for attack in profile.attacks:
+        asked, unseen = asked_after(attack, ground, controls)
+        both = from_rows([*asked, *unseen], scores["attacked_before"][attack.name]).scores
+        after_each[attack.name] = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+    plain = [from_rows(own, scores[name]) for own, name in ((facts, "facts_before"), (controls, "controls_before"))]
+    return Examination(plain[0], plain[1], (), (), (), after_each)
 
 
 def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:

@@ -10,22 +10,16 @@ from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import METHODS, Method
 
 
-@dataclass(frozen=True)
-class Apply:
-    """What `xlforget apply` was asked. ``languages`` () means all that the request can be had in.
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A request and a model, as every command asks that looks at both. ``languages`` () means all that it can be had in.
 
-    ``requests`` and ``tickets``: several requests are forgotten together, with a ticket each, in their order.
     ``parallel``: a reviewed parallel set, in place of wording the request; ``skip_unreviewed``: leave its undecided rows out.
-    ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
-    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
+    ``policy``: what a model must hold to pass, in place of the shipped one.
     """
 
     requests: tuple[str, ...]
     model: str
-    out: Path
-    key: Path | None
-    passphrase: bytes | None = None
-    certificate: Path | None = None
     languages: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     translator: str = ""
@@ -36,21 +30,9 @@ class Apply:
     skip_unreviewed: bool = False
     retain: str | None = None
     unseen: str | None = None
-    method: Method = METHODS["adaptive"]
-    teacher: str = ""
-    memory: Memory = PLAIN
-    samples: int = 8192
+    policy: Path | None = None
+    profile: str = "standard"
     seed: int = 0
-    tickets: tuple[str, ...] = ()
-    keep: Path | None = None
-    seal_to: Path | None = None
-    openings: Path | None = None
-    parent_key: Path | None = None
-    former: tuple[Path, ...] = ()
-    unseal: Path | None = None
-    unseal_passphrase: bytes | None = None
-    fresh: bool = False
-    overwrite: bool = False
     device: str = "auto"
 
     @property
@@ -61,10 +43,47 @@ class Apply:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apply(Question):
+    """What `xlforget apply` was asked.
+
+    ``requests`` and ``tickets``: several requests are forgotten together, with a ticket each, in their order.
+    ``key`` None: signed through Sigstore. ``teacher``: another model to learn from, "" for the model itself.
+    ``parent_key``: who signed the model, where this tool wrote it; ``former``: evidence of the tickets before this one.
+    """
+
+    out: Path
+    key: Path | None
+    passphrase: bytes | None = None
+    certificate: Path | None = None
+    method: Method = METHODS["adaptive"]
+    teacher: str = ""
+    memory: Memory = PLAIN
+    samples: int = 8192
+    tickets: tuple[str, ...] = ()
+    keep: Path | None = None
+    seal_to: Path | None = None
+    openings: Path | None = None
+    parent_key: Path | None = None
+    former: tuple[Path, ...] = ()
+    unseal: Path | None = None
+    unseal_passphrase: bytes | None = None
+    fresh: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Question):
+    """What `xlforget measure` was asked. ``base``: the model before, to judge ``model`` by; None: tell what ``model`` knows."""
+
+    base: str | None = None
+
+
 @dataclass(frozen=True)
 class Verify:
     """What `xlforget verify` was asked. ``evidence``: measure again with this bundle, ``unseal``: the key that opens it.
 
+    ``policy``: hold the signed figures to this one, too.
     ``opening`` and ``fact``: files of openings and of records; each record must be one that was committed to.
     """
 
@@ -78,4 +97,5 @@ class Verify:
     former: tuple[Path, ...] = ()
     opening: Path | None = None
     fact: str | None = None
+    policy: Path | None = None
     device: str = "auto"

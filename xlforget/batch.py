@@ -11,28 +11,30 @@ from xlforget.artifact import audit
 from xlforget.corpus.corpus import Corpus
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
-from xlforget.measure.gate import ALPHA, gate
+from xlforget.measure.gate import gate
 from xlforget.measure.judge import decide_bound, ratio
+from xlforget.measure.policy import Policy
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.reporting import Before, Run
 from xlforget.request.fact import ErasureRequest
 
 
 def verdicts(
-    request: ErasureRequest, corpus: Corpus, before: Examination, after: Examination, *, profile: str, seed: int
+    request: ErasureRequest, corpus: Corpus, before: Examination, after: Examination, policy: Policy, *, profile: str, seed: int
 ) -> tuple[Verdict, ...]:
     """What the same pairs say of each ticket alone; () where the request is one."""
     found = []
     for ticket in request.tickets:
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
-        checks = measure.checks(was, now, corpus.groups)
-        found.append(gate(checks, measure.bounds(was, now), profile=profile, alpha=level(len(request.tickets)), seed=seed))
+        checks, damage = measure.checks(was, now, corpus.groups, policy), measure.bounds(was, now, policy)
+        alpha = level(policy, len(request.tickets))
+        found.append(gate(checks, damage, policy, profile=profile, alpha=alpha, seed=seed))
     return tuple(found)
 
 
-def level(tickets: int) -> float:
+def level(policy: Policy, tickets: int) -> float:
     """The error level of each ticket's own tests: all together have at most the gate's, and it does not tell how many."""
-    return ALPHA / 10.0 ** math.ceil(math.log10(tickets))
+    return policy.alpha / 10.0 ** math.ceil(math.log10(tickets))
 
 
 def bounds(own: Sequence[Verdict]) -> list[Bound]:
@@ -64,7 +66,7 @@ def _seen_by(name: str, request: ErasureRequest, verdict: Verdict, run: Run) -> 
         asked=replace(run.asked, tickets=(name,)),
         before=before,
         after=after,
-        checks=measure.checks(before, after, run.corpus.groups),
+        checks=measure.checks(before, after, run.corpus.groups, run.plan.policy),
         verdict=verdict,
         tickets=Before(),
         own=(),

@@ -149,10 +149,17 @@ def _device(asked: str) -> str:
 
 
 def load_encoder(where: Path, lm: Lm) -> Encoder:
-    """The model's tokenizer with the length that the model reads."""
+    """The model's tokenizer with the length that the model reads. Raises UsageError NO_TOKENIZER where there is none."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"The tokenizer in the folder of {where.resolve().name} cannot be loaded ({type(error).__name__}).",
+            do="Put the tokenizer files of the model it was made from beside the weights.",
+            code="NO_TOKENIZER",
+        ) from None
     return Encoder(tokenizer, positions(lm.model.config, tokenizer))
 
 

@@ -1,39 +1,48 @@
 """The straight line: request, parallel set, tokens, unlearning, measurement, verdict, audit, signed model folder."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from xlforget import alone, batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
-from xlforget.asked import Apply
+from xlforget.asked import Apply, Measure
+from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.former import Line
-from xlforget.measure import examine as measure
+from xlforget.lm import Lm
+from xlforget.measure import examine
+from xlforget.measure.attacks import Ground
+from xlforget.measure.check import Check, required
+from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
+from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.stop import stop_rule
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
 from xlforget.planning import Plan
 from xlforget.reporting import Before
+from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.made import Made, make
-from xlforget.unlearn.memory import check_backends
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
-from xlforget.work import Work
-
-PROFILE = "quick"
+from xlforget.work import Work, temporary_files
 
 
-class Watch(Protocol):
-    """What a run tells whoever looks on. Names, counts and figures only."""
+class Looking(Protocol):
+    """What a measurement tells whoever looks on. Names and counts only."""
 
     def stage(self, name: str) -> None: ...
 
     def progress(self, done: int, total: int) -> None: ...
+
+
+class Watch(Looking, Protocol):
+    """What a run tells whoever looks on. Names, counts and figures only."""
 
     def round(self, seen: Round) -> None: ...
 
@@ -48,8 +57,9 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
     alone.refuse(asked)
+    profile(asked.profile)
     output.check(asked)
-    check_backends(asked.memory)
+    memory.check(asked.memory, asked.method)
     with Work(asked.out) as work:
         inputs = planning.read_inputs(asked)
         watch.stage("opening the model")
@@ -59,7 +69,8 @@ def apply(asked: Apply, watch: Watch) -> Applied:
         work.tie(planning.fingerprint(asked, inputs, base, teacher), fresh=asked.fresh)
         applied = output.ended_before(asked, work)
         if not applied:
-            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress, teacher)
+            plan = planning.plan(asked, inputs, base, work.path("parallel.jsonl"), watch.stage, watch.progress)
+            plan = planning.taught(asked, plan, teacher)
             applied = _forget(plan.sized(asked), plan, line, work, watch)
         if not work.remove():
             raise MachineError(
@@ -70,13 +81,39 @@ def apply(asked: Apply, watch: Watch) -> Applied:
     return applied
 
 
+def measure(asked: Measure, watch: Looking) -> Verdict:
+    """What the model knows of the request; with ``asked.base``, whether it passes the gate, whoever changed it.
+
+    Without a base the model is tested against itself: what the tests find of the facts, before anything is done, fails.
+    Raises UsageError (2), IntegrityError (3) or MachineError (4).
+    """
+    tested = profile(asked.profile)
+    with temporary_files():
+        inputs = planning.read_inputs(asked)
+        watch.stage("opening the model" if not asked.base else "opening the models")
+        model = model_io.open_model(asked.model, asked.device)
+        base = model_io.open_model(asked.base, asked.device) if asked.base else model
+        plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
+        corpus, controls = plan.corpus, plan.corpus.controls["gate"]
+        if not asked.base:
+            watch.stage("measuring what the model knows")
+            return _known(examine.examine(model.lm, corpus, controls), plan, asked.seed)
+        planning.check_alike(asked, inputs, plan, model)
+        watch.stage("measuring what the model before knew")
+        before = _examined(base.lm, plan, tested)
+        watch.stage("measuring what the model knows")
+        after = _examined(model.lm, plan, tested)
+        checks, bounds = _compared(before, after, plan)
+        return gate(checks, bounds, plan.policy, profile=tested.name, seed=asked.seed)
+
+
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
-    base, corpus = plan.base, plan.corpus
+    base, corpus, tested = plan.base, plan.corpus, profile(asked.profile)
     verdict_controls = corpus.controls["gate"]
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
-    before = after = measure.examine(base.lm, corpus, verdict_controls)
-    known = gate(measure.checks(before, before, corpus.groups), [], profile=PROFILE, seed=asked.seed, power=False)
+    before = after = examine.examine(base.lm, corpus, verdict_controls)
+    known = _known(before, plan, asked.seed)
     made = unlearned = candidate = None
     seconds = 0.0
     formers: list[audit.Former] = []
@@ -84,8 +121,12 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
-        before = replace(before, bystanders=measure.bystanders(base.lm, corpus, made.held_out))
-        done = stop_rule(base.lm, corpus, before)
+        before = replace(
+            before,
+            bystanders=examine.bystanders(base.lm, corpus, made.held_out),
+            attacked=examine.attacked(base.lm, Ground.of(corpus), verdict_controls, tested),
+        )
+        done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
         began = time.monotonic()
         source = Source(base.files, base.encoder.tokenizer, plan.teacher, watch.stage, watch.progress)
@@ -96,12 +137,11 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         model_io.save(base.lm, base.folder, candidate)
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
-        after = measure.examine(changed, corpus, verdict_controls, made.held_out)
+        after = _examined(changed, plan, tested, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks = measure.checks(before, after, corpus.groups)
-    own = batch.verdicts(plan.request, corpus, before, after, profile=PROFILE, seed=asked.seed)
-    bounds = [*measure.bounds(before, after), *earlier, *batch.bounds(own)]
-    verdict = gate(checks, bounds, profile=PROFILE, seed=asked.seed)
+    checks, damage = _compared(before, after, plan)
+    own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=tested.name, seed=asked.seed)
+    verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=tested.name, seed=asked.seed)
     live = unlearned.warnings if unlearned else ()
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
@@ -109,6 +149,24 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers)), own
     )
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
+
+
+def _examined(lm: Lm, plan: Plan, tested: Profile, made: Sequence[Encoded] = ()) -> Examination:
+    """All that the gate reads of a model, as it is and after the attacks of the profile."""
+    corpus, controls = plan.corpus, plan.corpus.controls["gate"]
+    found = examine.examine(lm, corpus, controls, made)
+    return replace(found, attacked=examine.attacked(lm, Ground.of(corpus), controls, tested))
+
+
+def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
+    """The gate on the model as it is: what the tests find of the facts is known, and fails."""
+    checks = required(examine.checks(before, before, plan.corpus.groups, plan.policy))
+    return gate(checks, [], plan.policy, profile="quick", seed=seed, power=False)
+
+
+def _compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
+    """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
+    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

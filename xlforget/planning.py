@@ -10,12 +10,14 @@ import torch
 
 from xlforget import __version__, alone, model_io, teacher_io
 from xlforget.artifact.provenance import stated_languages
-from xlforget.asked import Apply
+from xlforget.asked import Apply, Question
 from xlforget.corpus import corpus as corpora
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import Problem, RequestError, UsageError
 from xlforget.fleet import launch
+from xlforget.measure import policy
+from xlforget.measure.policy import Policy
 from xlforget.measure.spoken import hear
 from xlforget.model_io import Opened
 from xlforget.parallel.languages import auto_languages
@@ -41,6 +43,7 @@ class Inputs:
     request: ErasureRequest
     retain: tuple[Fact, ...]
     unseen: tuple[Fact, ...]
+    policy: Policy
     parallel: ParallelSet | None = None
 
 
@@ -56,6 +59,7 @@ class Plan:
     parallel: ParallelSet
     corpus: Corpus
     not_taken: dict[str, str]
+    policy: Policy
     teacher: Another | None = None
 
     def sized(self, asked: Apply) -> Apply:
@@ -85,16 +89,17 @@ def find_teacher(asked: Apply) -> Another | None:
     return teacher_io.find(asked.teacher, asked.device) if asked.teacher else None
 
 
-def read_inputs(asked: Apply) -> Inputs:
+def read_inputs(asked: Question) -> Inputs:
     """Raises RequestError with every problem of the first file that has any, UsageError for a set that may not be used."""
     check_wanted(asked.wanted)
     check_files(asked.translations)
+    judged_by = policy.read(asked.policy)
     retain, unseen = (load_texts(source) if source else () for source in (asked.retain, asked.unseen))
     request = read_requests(asked.requests)
-    return Inputs(request, retain, unseen, _given_set(asked, request))
+    return Inputs(request, retain, unseen, judged_by, _given_set(asked, request))
 
 
-def _given_set(asked: Apply, request: ErasureRequest) -> ParallelSet | None:
+def _given_set(asked: Question, request: ErasureRequest) -> ParallelSet | None:
     if asked.parallel is None:
         return None
     if asked.languages or asked.translator or asked.translations:
@@ -130,6 +135,8 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | N
         "method": repr(asked.method),
         "memory": repr(asked.memory),
         "samples": asked.samples,
+        "policy": inputs.policy.sha256,
+        "profile": asked.profile,
         "seed": asked.seed,
         "version": __version__,
         "machine": [base.lm.device.type, torch.get_num_threads(), launch.world()],
@@ -141,13 +148,12 @@ def _digest(path: str) -> str:
 
 
 def plan(
-    asked: Apply,
+    asked: Question,
     inputs: Inputs,
     base: Opened,
     kept: Path | None = None,
     say: Say = lambda line: None,
     progress: Progress = lambda done, total: None,
-    teacher: Another | None = None,
 ) -> Plan:
     """``kept``: where the parallel set is stored, so that its salt stays when a run goes on; translations lie beside it.
 
@@ -167,17 +173,34 @@ def plan(
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request, corpus)
-    return Plan(inputs.request, base, parallel, corpus, not_taken, _settled(asked, teacher, base, corpus) if teacher else None)
+    return Plan(inputs.request, base, parallel, corpus, not_taken, inputs.policy)
 
 
-def _settled(asked: Apply, teacher: Another, base: Opened, corpus: Corpus) -> Another:
-    """What the teacher is for: its logits, where its tokens are the model's own, else its confidence in retain rows."""
+def taught(asked: Apply, plan: Plan, teacher: Another | None) -> Plan:
+    """With what the teacher is for: its logits, where its tokens are the model's own, else its confidence in retain rows."""
+    if teacher is None:
+        return plan
+    base, corpus = plan.base, plan.corpus
     texts = [*(probe.text for probe in corpus.facts), *(row.text for row in (*corpus.retain, *corpus.unseen))]
     sure_of = bool(corpus.retain) and asked.method.asks_confidence
-    return teaching.settled(teacher, base.lm, base.encoder.tokenizer, texts, sure_of=sure_of)
+    return replace(plan, teacher=teaching.settled(teacher, base.lm, base.encoder.tokenizer, texts, sure_of=sure_of))
 
 
-def _wanted(asked: Apply, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[str, str]]:
+def check_alike(asked: Question, inputs: Inputs, plan: Plan, other: Opened) -> None:
+    """Whether ``other`` reads the run's texts as the plan's model does: scores of other tokens could not be compared.
+
+    Raises UsageError OTHER_TOKENS.
+    """
+    corpus = corpora.build(other.encoder, inputs.request, plan.parallel, inputs.retain, inputs.unseen, asked.seed)
+    if corpus != plan.corpus:
+        raise UsageError(
+            f"{other.name} does not read the texts in the same tokens as {plan.base.name}: their scores cannot be compared.",
+            do="Give as --base the very model that --model was made from; both folders need its tokenizer.",
+            code="OTHER_TOKENS",
+        )
+
+
+def _wanted(asked: Question, inputs: Inputs, base: Opened) -> tuple[Wanted, dict[str, str]]:
     """What was asked; with ``--languages auto``, in the languages that the model itself speaks, and why not in others.
 
     The languages of the request's own texts are always taken, and all that can be had where the model speaks none.
@@ -218,4 +241,4 @@ def dry_run(asked: Apply) -> Plan:
     alone.refuse(asked, dry_run=True)
     inputs = read_inputs(asked)
     teacher = find_teacher(asked)
-    return plan(asked, inputs, model_io.open_model(asked.model, asked.device), teacher=teacher)
+    return taught(asked, plan(asked, inputs, model_io.open_model(asked.model, asked.device)), teacher)

@@ -14,7 +14,9 @@ from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.measure import examine as measure
+from xlforget.measure.attacks import Ground
 from xlforget.measure.gate import gate
+from xlforget.measure.profiles import profile
 from xlforget.measure.stop import stop_rule
 from xlforget.planning import Plan
 from xlforget.unlearn.budget import Budget, estimate
@@ -129,8 +131,11 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     lm, corpus, method = plan.base.lm, plan.corpus, asked.method
     with clock("measuring"):
         before = measure.examine(lm, corpus, corpus.controls["gate"])
-        gate(measure.checks(before, before, corpus.groups), [], profile="quick", seed=asked.seed)
-    done = stop_rule(lm, corpus, before)
+        tested = profile(asked.profile)
+        before = replace(before, attacked=measure.attacked(lm, Ground.of(corpus), corpus.controls["gate"], tested))
+        checks = measure.checks(before, before, corpus.groups, plan.policy)
+        gate(checks, [], plan.policy, profile=tested.name, seed=asked.seed)
+    done = stop_rule(lm, corpus, before, plan.policy)
     with clock("stopping"):
         done(lm)
     with clock("beginning"):

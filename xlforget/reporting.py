@@ -260,22 +260,24 @@ def evidence(run: Run) -> dict[str, bytes]:
     """The bundle's parts: personal data, for whoever may measure again."""
     return {
         "parallel.jsonl": run.plan.parallel.to_bytes(),
-        "controls.jsonl": _lines([p.model_dump() for p in _gate_pairs(run.corpus)]),
+        "controls.jsonl": _lines([p.model_dump() for p in _read_pairs(run.corpus)]),
         "scores.json": json.dumps(
             {
                 "facts_before": as_rows([run.before.facts]),
                 "controls_before": as_rows([run.before.controls]),
                 "facts_after": as_rows([run.after.facts]),
                 "controls_after": as_rows([run.after.controls]),
+                "attacked_before": {name: as_rows([own.facts, own.controls]) for name, own in run.before.attacked.items()},
             }
         ).encode(),
     }
 
 
-def _gate_pairs(corpus: Corpus) -> list[Pair]:
+def _read_pairs(corpus: Corpus) -> list[Pair]:
+    """Controls that the verdict is taken from, and those that attacks train on."""
     from xlforget.corpus.controls import split_of
 
-    return [p for p in corpus.control_pairs if split_of(p.fact) == "gate"]
+    return [p for p in corpus.control_pairs if split_of(p.fact) != "aim"]
 
 
 def _lines(rows: Sequence[Mapping[str, object]]) -> bytes:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from xlforget.artifact import commitments, evidence, papers, private, sealed
 from xlforget.artifact.audit import Audit
-from xlforget.artifact.findings import Finding
+from xlforget.artifact.findings import Finding, of_policy
 from xlforget.asked import Verify
 from xlforget.errors import IntegrityError, UsageError
+from xlforget.measure import policy
+from xlforget.measure.held import hold
 
 
 def verify(asked: Verify) -> list[Finding]:
@@ -16,8 +18,11 @@ def verify(asked: Verify) -> list[Finding]:
     """
     if (asked.opening is None) != (asked.fact is None):
         raise UsageError("--opening and --fact belong together.", do="Give both, or neither.", code="OPENING")
+    held_to = policy.read(asked.policy) if asked.policy else None
     signed = papers.verify_papers(asked.folder, asked.key, asked.ticket, asked.earlier_keys)
     findings = list(signed.findings)
+    if held_to:
+        findings += of_policy(hold(signed.audit.verdict, held_to), held_to)
     if asked.opening:
         findings += _openings(asked, [signed.audit, *signed.tickets])
     if asked.evidence:

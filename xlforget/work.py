@@ -8,7 +8,7 @@ import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +34,7 @@ class Work:
         self._lock = _locked(self.folder)
         self._digest = ""
         self._claims: dict[str, str] = {}
-        self._elsewhere = {name: os.environ.get(name) for name in CACHES}
+        self._files = contextlib.ExitStack()
 
     def tie(self, asked: Mapping[str, Any], *, fresh: bool) -> None:
         """Take the folder for this question. Raises UsageError where it belongs to another and not ``fresh``."""
@@ -103,26 +103,43 @@ class Work:
                 entry.unlink()
 
     def __enter__(self) -> Self:
-        temporary = self.path(TEMPORARY)
-        temporary.mkdir(exist_ok=True)
-        os.environ.update(dict.fromkeys(CACHES, str(temporary)))
-        tempfile.tempdir = str(temporary)
-        # A crash dump would hold the facts. The hard limit stays: it is not ours to lower for those who started us.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        self.path(TEMPORARY).mkdir(exist_ok=True)
+        self._files.enter_context(_temporaries_in(self.path(TEMPORARY)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        tempfile.tempdir = None
-        for name, value in self._elsewhere.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        self._files.close()
         # What was refused (exit 2) before anything was made is asked again in other words: there is nothing to go on with.
         made = {entry.name for entry in self.folder.iterdir()} - PLANNED if self.folder.exists() else set()
         refused = bool(self._digest) and kind is not None and issubclass(kind, UsageError) and not made
         if refused or (not self._digest and _read_note(self.folder) is None):
             self.remove()
         os.close(self._lock)
+
+
+@contextlib.contextmanager
+def temporary_files() -> Iterator[None]:
+    """For what leaves nothing behind: temporary files and caches lie in a folder of their own (0700), gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="xlforget-") as folder, _temporaries_in(Path(folder)):
+        yield
+
+
+@contextlib.contextmanager
+def _temporaries_in(folder: Path) -> Iterator[None]:
+    """Temporary files and the cache of ``datasets`` lie in ``folder``; no crash dump is written from here on."""
+    elsewhere = {name: os.environ.get(name) for name in CACHES}
+    os.environ.update(dict.fromkeys(CACHES, str(folder)))
+    tempfile.tempdir = str(folder)
+    # A crash dump would hold the facts. The hard limit stays: it is not ours to lower for those who started us.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        for name, value in elsewhere.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def folder_of(out: Path) -> Path:

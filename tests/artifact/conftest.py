@@ -14,6 +14,7 @@ from xlforget.artifact import keys, papers, provenance
 from xlforget.artifact.folder import digests, output_folder
 from xlforget.artifact.keys import KeyPair
 from xlforget.measure import judge
+from xlforget.measure.policy import default
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
 LANGUAGES = ("en", "es", "fr", "de", "pt", "ar", "hi", "zh")
@@ -103,6 +104,7 @@ def make_verdict(leak: str | None = None, known: bool = True) -> Verdict:
         passed=judge.passes(tests, bounds, rows), alpha=0.01, profile="standard", tests=tests, bounds=bounds,
         languages=rows, smallest_leak=1, nothing_memorised=judge.nothing_memorised(tests, rows),
         warnings=("Bystanders kept 0.94 of their memorization accuracy, under the aim of 0.95.",),
+        policy=default().judged_by,
     )  # fmt: skip
 
 

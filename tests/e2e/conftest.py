@@ -162,6 +162,7 @@ def make_place(
     layers: int = 2,
     make: Callable[[Any], Any] | None = None,
     tokens: Callable[[Sequence[str], int], Any] | None = None,
+    epochs: int = 60,
 ) -> None:
     """A model that knows fifteen people, a request for three of them, a key.
 
@@ -179,7 +180,7 @@ def make_place(
     model = make(tokenizer) if make else new_model(tokenizer, layers=layers, width=32, context=128)
     encoder = Encoder(tokenizer, 128)
     known = [encoder.encode(text, None) for own in texts[: FACTS + KNOWN] for text in own]
-    memorise(model, known, epochs=60, lr=6e-3)
+    memorise(model, known, epochs=epochs, lr=6e-3)
     model.save_pretrained(where / "model")
     tokenizer.save_pretrained(where / "model")
     keys.keygen(where / "k.pem")

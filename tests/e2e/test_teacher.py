@@ -93,8 +93,9 @@ def room_for_states(place: Path) -> int:
 
     how = method("adaptive", rounds=3, lr=6e-3)
     asked = Apply(
-        (str(place / "request.jsonl"),), str(place / "model"), place / "out", None, languages=("en", "fr"), method=how, samples=64
-    )
+        requests=(str(place / "request.jsonl"),), model=str(place / "model"), out=place / "out", key=None,
+        languages=("en", "fr"), method=how, samples=64,
+    )  # fmt: skip
     return output._states(asked, planning.dry_run(asked))
 
 

@@ -11,11 +11,13 @@ import torch
 
 from xlforget import model_io
 from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
 from xlforget.corpus.samples import sample
 from xlforget.fleet import weights
 from xlforget.fleet.fleet import current, together
 from xlforget.fleet.sharded import ShardedLm
 from xlforget.lm import Lm
+from xlforget.measure.attacks import Attack, Ground, Relearned, Rounded, put_through
 from xlforget.measure.memorization import token_scores
 from xlforget.unlearn import divided
 from xlforget.unlearn.levels import answer_scores
@@ -78,6 +80,11 @@ def relative(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
     return max(float((one[name] - value).abs().max()) for name, value in other.items()) / scale
 
 
+def far(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """The mean difference."""
+    return float(np.mean([float((one[name] - value).abs().mean()) for name, value in other.items()]))
+
+
 def parameters(lm: Lm) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in weights.whole(lm).named_parameters()}
 
@@ -102,7 +109,19 @@ def compare(folder: Path) -> dict[str, Any]:
     how: dict[str, Any] = {"end": 7, "longest": 12, "seed": 3, "rows": 4}
     found["samples"] = [sample(lm, [0], n, **how) == sample(alone, [0], n, **how) for n in (3, 11)]
     found["few samples"] = sample(lm, [0], 40, tokens=60, **how) == sample(alone, [0], 40, tokens=60, **how)
-    return found | step(lm, alone)
+    return found | {"attacks": [attacked(lm, alone, attack) for attack in (Rounded(4), Relearned(2))]} | step(lm, alone)
+
+
+def attacked(lm: Lm, alone: Lm, attack: Attack) -> list[Any]:
+    """How far scores are apart after an attack, how far it moved them, and whether the weights are then as they were."""
+    at, ground = parameters(lm), Ground([Probe(f"f{k}", "en", 0, "all", text) for k, text in enumerate(texts())], [])
+    before, scores = token_scores(alone, texts()), []
+    for own in (lm, alone):
+        with put_through(own, attack, ground):
+            scores.append([s.logp for s in token_scores(own, texts())])
+    again = parameters(lm)
+    same = all(torch.equal(again[name], value) for name, value in at.items())
+    return [largest(*scores), largest(scores[1], [s.logp for s in before]), same]
 
 
 def step(lm: Lm, alone: Lm) -> dict[str, Any]:
@@ -118,6 +137,12 @@ def step(lm: Lm, alone: Lm) -> dict[str, Any]:
         "gradients": relative(gradients(lm), gradients(alone)),
     }
     before = parameters(alone)
+    for own in (ours, plain):
+        own.optimizer.lean(0.01)
+    found["leaned"] = [far(parameters(lm), before), far(parameters(alone), before), far(parameters(lm), parameters(alone))]
+    for own, of in ((ours, teacher), (plain, cached)):
+        own.optimizer.upright()
+        divided.backward(lm if own is ours else alone, of, texts(), asked(), BUDGET)
     for own in (ours, plain):
         own.optimizer.step(1e-3, 1.0)
     states = [state(own.optimizer) for own in (ours, plain)]

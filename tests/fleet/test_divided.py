@@ -70,6 +70,18 @@ def test_one_step_is_that_of_one_process(found: dict[str, dict[str, Any]], name:
 
 
 @each
+def test_attacks_and_hardening_are_those_of_one_process(found: dict[str, dict[str, Any]], name: str) -> None:
+    """Steps of a gradient's sign: where that is all but zero, rounding decides."""
+    own = found[name]
+    for apart, moved, same in own["attacks"]:
+        assert apart < 0.05 * moved
+        assert same, "the weights are as they were"
+    ours, alone, apart = own["leaned"]
+    assert ours == pytest.approx(alone, rel=0.01)
+    assert apart < 0.01 * alone
+
+
+@each
 def test_weights_and_moments_that_were_put_back_go_on_as_if_never_taken(found: dict[str, dict[str, Any]], name: str) -> None:
     assert found[name]["went on"]
     assert found[name]["restored"]

@@ -65,6 +65,26 @@ def test_the_openings_open_it() -> None:
     assert verify(HERE / "schema-2/passed", *options).returncode == 0
 
 
+SHIPPED = (HERE.parents[1] / "xlforget/measure/policy.toml").read_text("utf-8")
+STRICT = SHIPPED.replace('name = "default"', 'name = "strict"').replace("required = []", 'required = ["structured"]')
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "said"),
+    [
+        (SHIPPED, 0, "the signed figures pass"),
+        (STRICT, 1, "policy strict/structured: held-out wordings"),
+        ('name = "empty"\nalpha = 0.01\n', 1, "the signed figures do not pass"),
+        (SHIPPED.replace("0.98", '"0.98"'), 2, "damage.retain-ma.mean.at-least"),
+    ],
+)
+def test_its_signed_figures_are_held_to_a_policy(tmp_path: Path, policy: str, code: int, said: str) -> None:
+    (tmp_path / "policy.toml").write_text(policy, "utf-8")
+    done = verify(HERE / "schema-2/passed", "--policy", tmp_path / "policy.toml")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
+
+
 @pytest.mark.e2e
 def test_its_weights_measured_again_give_the_signed_figures() -> None:
     evidence = ("--evidence", HERE / "schema-2/evidence.xfset", "--unseal", HERE / "schema-2/opens-evidence.pem")

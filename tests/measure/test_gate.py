@@ -11,11 +11,12 @@ from xlforget.corpus.probes import Probe
 from xlforget.measure.check import Check, Sheets, memorised
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import judge
+from xlforget.measure.policy import default
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
 
-LANGS = ("en", "fr")
+LANGS, POLICY = ("en", "fr"), default()
 KNOWN, UNKNOWN = 0.95, 0.12
 TEXT = Encoded((0, 1), (1,))
 
@@ -43,7 +44,7 @@ def check(base: Sheets, edited: Sheets, *, required: bool = True) -> Check:
 
 
 def verdict(*checks: Check, power: bool = False) -> Verdict:
-    found = gate(checks, (), profile="standard", power=power)
+    found = gate(checks, (), POLICY, profile="standard", power=power)
     judged = judge(found)
     assert judged.problems == ()
     assert (judged.passed, judged.nothing_memorised) == (found.passed, found.nothing_memorised)
@@ -186,5 +187,5 @@ def test_a_pair_counts_as_memorised_above_what_unseen_text_has() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_same_seed_gives_the_same_verdict(seed: int) -> None:
-    one, two = (gate([check(BASE, GOLD)], (), profile="standard", seed=seed, power=False) for _ in range(2))
+    one, two = (gate([check(BASE, GOLD)], (), POLICY, profile="standard", seed=seed, power=False) for _ in range(2))
     assert one == two

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlforget.measure import judge as rule
-from xlforget.measure.judge import PValues, decide, decide_bound, holm, holm_levels, judge
-from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.judge import PValues, decide, decide_bound, holm, holm_levels, judge, knowledge
+from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Test, Verdict
 
 P = st.floats(0, 1)
 
@@ -80,6 +80,25 @@ def test_a_weak_test_does_not_ride_on_strong_ones() -> None:
     family = [PValues(0.5, 1e-9, 1e-9)] * 99 + [PValues(0.5, 0.005, 0.005)]
     assert decide(family, 0.01)[-1].outcome is Outcome.NO_SIGNAL
     assert decide([PValues(0.5, 0.005, 0.005)], 0.01)[0].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "memorised", "known"),
+    [
+        ([Outcome.FAIL, Outcome.NOT_APPLICABLE], 4, Knowledge.MEMORISED),
+        ([Outcome.FAIL, Outcome.NO_SIGNAL], 4, Knowledge.MEMORISED),
+        ([Outcome.NOT_APPLICABLE], 0, Knowledge.NOTHING),
+        ([Outcome.NOT_APPLICABLE, Outcome.NO_SIGNAL], 0, Knowledge.UNCERTAIN),
+        ([], 4, Knowledge.UNCERTAIN),
+    ],
+)
+def test_what_a_model_knows(outcomes: list[Outcome], memorised: int, known: Knowledge) -> None:
+    assert knowledge(verdict([check(one) for one in outcomes], languages=(row(memorised=memorised),))) is known
+
+
+def test_a_fact_known_by_heart_that_no_test_sees_is_not_nothing() -> None:
+    hidden = verdict([check(Outcome.NOT_APPLICABLE)], languages=(row(memorised=1, by_heart=1),))
+    assert knowledge(hidden) is Knowledge.UNCERTAIN
 
 
 @pytest.mark.parametrize(

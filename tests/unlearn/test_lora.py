@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from tests.families import FAMILIES
 from xlforget import model_io
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.experiments.small_model import memorise, new_model
 from xlforget.lm import Lm
+from xlforget.unlearn.budget import adapters
 from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.lora import Adapters
@@ -89,6 +91,26 @@ def test_merged_is_the_model_with_its_adapters(new_lm: NewLm, texts: list[Encode
     assert lm.model.state_dict().keys() == plain.state_dict().keys()
     assert not hasattr(lm.model, "peft_config")
     assert {type(module) for module in lm.model.modules()} == {type(module) for module in plain.modules()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_architecture_is_adapted_counted_and_merged(name: str, dtype: torch.dtype, sentences: Sequence[str]) -> None:
+    family = FAMILIES[name]
+    tokenizer = family.tokenizer(sentences)
+    own = [Encoder(tokenizer, 64).encode(text, None) for text in sentences]
+    lm = Lm(family.new(tokenizer).to(dtype))
+    base, before = logits(lm, own), {key: value.shape for key, value in lm.model.state_dict().items()}
+    counted = adapters(lm.model, 4)
+    made = learned(lm)
+    assert counted == sum(p.numel() for p in lm.model.parameters() if p.requires_grad)
+    wanted = logits(lm, own)
+    assert not torch.allclose(wanted, base, atol=0.05)
+    made.merge()
+    close = 1e-4 if dtype == torch.float32 else 0.1
+    torch.testing.assert_close(logits(lm, own), wanted, atol=close, rtol=close)
+    assert {key: value.shape for key, value in lm.model.state_dict().items()} == before
+    assert {p.dtype for p in lm.model.parameters()} == {dtype}
 
 
 def test_weights_of_sixteen_bits_are_merged_in_fp32_and_rounded_once(new_lm: NewLm) -> None:

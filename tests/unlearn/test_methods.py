@@ -1,7 +1,7 @@
 """One matrix over all methods: gradients are the papers' formulas', each forgets, and a run ends where its seed says."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,92 +9,23 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from transformers import PreTrainedTokenizerFast
 
-from xlforget.corpus.encode import Encoded, Encoder
-from xlforget.corpus.probes import Probe
+from tests.families import FAMILIES
+from tests.unlearn.worlds import World, answers, log_p, mean_logp, of_tokens, weights
+from xlforget.corpus.encode import Encoded
 from xlforget.errors import UsageError
-from xlforget.experiments.small_model import memorise, new_model
+from xlforget.experiments.small_model import new_model
 from xlforget.lm import Lm
-from xlforget.unlearn import checkpoint, levels, step
+from xlforget.unlearn import checkpoint, step
 from xlforget.unlearn.engine import Engine, Round
 from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import METHODS, Method, method, parse_kappa
 from xlforget.unlearn.objective import DELTA
 from xlforget.unlearn.steering import Layer
-from xlforget.unlearn.task import Task
 
-PLACES = ("Brindlemoor", "Harrowfen", "Norden", "Quarn")
-PEOPLE = ("Zorvana", "Tamsin", "Pellam", "Oxgrove")
-FORMS = {"en": "{} lives in {} and keeps bees.", "fr": "{} habite à {} et garde des abeilles."}
 WITH_RETAIN = [name for name, one in METHODS.items() if one.retain]
-
-
-@dataclass(frozen=True)
-class World:
-    """A model that knows all texts of a task by heart, made anew by each call of ``lm``."""
-
-    lm: Callable[[], Lm]
-    task: Task
-
-    def engine(self, lm: Lm, name: str, **changes: object) -> Engine:
-        preset = METHODS[name]
-        small = replace(preset, lr=2e-3, warmup=2, rounds=4, steps_per_round=3, live_pairs=6)
-        small = replace(small, retain_tokens=120 if preset.retain else 0)
-        own = replace(small, **changes)  # type: ignore[arg-type]
-        return Engine(lm, replace(self.task, asks_answers=own.asks_answers), own)
-
-
-def probes(encoder: Encoder, people: Sequence[str], places: Sequence[str], mark: str) -> list[Probe]:
-    found = []
-    for k, (who, where) in enumerate(zip(people, places, strict=True)):
-        for lang, form in FORMS.items():
-            text = form.format(who, where)
-            start = text.index(where)
-            found.append(Probe(f"{mark}{k}", lang, 0, "all", encoder.encode(text, (start, start + len(where)))))
-    return found
-
-
-@pytest.fixture(scope="module")
-def world(tokenizer: object, encoder: Encoder, sentences: tuple[str, ...]) -> World:
-    pairs = probes(encoder, PEOPLE, PLACES, "f")
-    unseen = probes(encoder, ("Wimble", "Aster", "Corvin"), ("Thistle", "the hill", "Oxgrove"), "u")
-    texts = [encoder.encode(text, None) for text in sentences]
-    model = new_model(tokenizer, layers=2, width=64, seed=0)  # type: ignore[arg-type]
-    memorise(model, [*texts, *(pair.text for pair in pairs)] * 4, epochs=40, lr=5e-3)
-    known = {name: value.clone() for name, value in model.state_dict().items()}
-
-    def lm() -> Lm:
-        fresh = new_model(tokenizer, layers=2, width=64, seed=1)  # type: ignore[arg-type]
-        fresh.load_state_dict(known)
-        return Lm(fresh.eval())
-
-    own = levels.draw(pairs, unseen, lm(), 0).own
-    return World(lm, Task(pairs, own, unseen, [], [], {}, texts[:8], texts[8:], seed=5))
-
-
-def weights(lm: Lm) -> dict[str, Tensor]:
-    return {name: p.detach().clone() for name, p in lm.model.named_parameters()}
-
-
-def mean_logp(lm: Lm, texts: Sequence[Encoded]) -> float:
-    return float(np.mean([own.logp.mean() for own in answer_scores(lm, texts)]))
-
-
-# The formulas, written out with two live models, full logits and autograd.
-
-
-def log_p(lm: Lm, text: Encoded) -> Tensor:
-    """[T - 1, V]: of each token from the second on."""
-    return torch.log_softmax(lm.model(input_ids=torch.tensor([text.ids])).logits[0, :-1], -1)
-
-
-def of_tokens(logp: Tensor, text: Encoded) -> Tensor:
-    """[T - 1]: log-probability of each token from the second on."""
-    return logp.gather(1, torch.tensor(text.ids[1:])[:, None])[:, 0]
-
-
-def answers(lm: Lm, pairs: Sequence[Encoded]) -> list[Tensor]:
-    return [of_tokens(log_p(lm, pair), pair)[[p - 1 for p in pair.answer]] for pair in pairs]
 
 
 def preference(nll: Tensor, beta: float) -> Tensor:
@@ -273,6 +204,21 @@ def test_only_the_down_projections_of_three_layers_are_steered(tokenizer: object
     trained = {id(p) for p in Layer(lm, 0.7).trained()}
     names = [name for name, p in lm.model.named_parameters() if id(p) in trained]
     assert names == [f"model.layers.{k}.mlp.down_proj.weight" for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_mlps_of_every_architecture_are_found(tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    lm = Lm(FAMILIES[name].new(tokenizer))
+    trained = {id(p) for p in Layer(lm, 0.5).trained()}
+    (found,) = (own for own, p in lm.model.named_parameters() if id(p) in trained)
+    assert re.search(r"\.0\.(.*\.)?(down_proj|fc2|dense_4h_to_h)", found)
+
+
+def test_adapters_are_trained_on_the_steered_projections_alone(world: World) -> None:
+    lm = world.lm()
+    Engine(lm, world.task, replace(METHODS["rmu"], retain_tokens=120), memory=Memory(lora_rank=4))
+    trained = {own.split(".lora_")[0] for own, p in lm.model.named_parameters() if p.requires_grad}
+    assert trained == {"model.layers.0.mlp.down_proj"}
 
 
 def test_a_model_whose_layers_are_not_found_cannot_be_steered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from xlforget.unlearn.optimizer import Optimizer
 
 def made(weights: Mapping[str, Tensor], kind: Optimizers = "adamw", originals: Mapping[str, Tensor] | None = None) -> Optimizer:
     parameters = {name: Parameter(value) for name, value in weights.items()}
-    known = {parameters[name]: value for name, value in (originals or {}).items()}
+    known: dict[Tensor, Tensor] = {parameters[name]: value for name, value in (originals or {}).items()}
     return Optimizer(parameters, known, kind, lr=1e-2, beta2=0.99)
 
 
@@ -92,3 +92,21 @@ def test_eight_bit_moments_take_a_third_of_the_room_and_end_nearby(dtype: torch.
     assert max(ends) < 0.5 * before
     assert abs(ends[0] - ends[1]) < 0.05 * before
     assert sizes[1] < sizes[0] / 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_leaning_goes_along_the_signs_of_gradients_and_is_undone_to_the_bit(dtype: torch.dtype) -> None:
+    begin = torch.tensor([1.0, -2.0, 3.0, 0.5], dtype=dtype)
+    size = float(begin.float().pow(2).mean().sqrt())
+    ours = made({"w": begin.clone()})
+    for _ in range(2):
+        (weight(ours) * torch.tensor([2.0, -0.1, 0.0, 5.0], dtype=dtype)).sum().backward()
+        ours.lean(0.25)
+    moved = begin.float() + 0.5 * size * torch.tensor([-1.0, 1.0, 0.0, -1.0])
+    torch.testing.assert_close(weight(ours).detach().float(), moved, atol=0.02 if dtype is torch.bfloat16 else 1e-6, rtol=0)
+    weight(ours).sum().backward()
+    ours.upright()
+    assert torch.equal(weight(ours), begin)
+    gradient = ours.masters["w"].grad
+    assert gradient is not None
+    assert gradient.tolist() == [1.0] * 4

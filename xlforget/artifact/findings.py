@@ -1,10 +1,12 @@
 """What ``verify`` found, one line a check, for tables, JSON and JUnit."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xlforget.errors import XlforgetError
+from xlforget.measure.held import hold
 from xlforget.measure.judge import Judgement
+from xlforget.measure.policy import Policy, default
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 HOLDS = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
@@ -41,8 +43,32 @@ def of_verdict(verdict: Verdict, judgement: Judgement) -> list[Finding]:
         if not judgement.problems
         else Finding("figures", False, "DISAGREE", "; ".join(judgement.problems)),
     ]
-    findings += [_of_test(test) for test in verdict.tests]
+    findings += [_named(verdict, judgement), *(_of_test(test) for test in verdict.tests)]
     return findings + [_of_bound(bound) for bound in verdict.bounds if bound.required]
+
+
+def of_policy(held: Verdict, policy: Policy) -> list[Finding]:
+    """What a policy says of signed figures (``held``): its verdict, and everything that it requires and that does not hold."""
+    name = f"policy {policy.rules.name}"
+    word = "pass" if held.passed else "do not pass"
+    tests = [_of_test(test) for test in held.tests if test.outcome not in HOLDS]
+    bounds = [_of_bound(bound) for bound in held.bounds if bound.required and bound.outcome not in HOLDS]
+    return [
+        Finding(name, held.passed, "POLICY", f"by this policy (SHA-256 {policy.sha256}) the signed figures {word}"),
+        *(replace(finding, check=f"{name}/{finding.check}") for finding in (*tests, *bounds)),
+    ]
+
+
+def _named(verdict: Verdict, judgement: Judgement) -> Finding:
+    """Which policy the signed verdict is that of. Where it is the shipped one, its bounds must be those signed."""
+    judged_by = verdict.policy
+    if judged_by is None:
+        return Finding("judged by", True, "POLICY", "the report names no policy; it is of before there were any")
+    own = judged_by == default().judged_by
+    kept = not own or hold(verdict, default()).passed == judgement.passed
+    shipped = "the one that this version ships" if own else "not the one that this version ships"
+    said = "" if kept else "; signed with other bounds or checks than it asks for"
+    return Finding("judged by", kept, "POLICY", f"policy {judged_by.name}, {shipped}; SHA-256 {judged_by.sha256}{said}")
 
 
 def _of_test(test: Test) -> Finding:
@@ -54,5 +80,6 @@ def _of_test(test: Test) -> Finding:
 
 def _of_bound(bound: Bound) -> Finding:
     check = f"{bound.check}/{bound.name}/{bound.lang or 'all languages'}"
-    message = f"{bound.ratio:.3f} of before, {bound.direction} {bound.bound:g}"
+    reason = f" ({bound.reason})" if bound.reason else ""
+    message = f"{bound.ratio:.3f} of before, {bound.direction} {bound.bound:g}{reason}"
     return Finding(check, bound.outcome in HOLDS, bound.outcome.value, message)

@@ -27,6 +27,7 @@ COMMANDS = (
     "verify",
     "check",
     "translate",
+    "measure",
     "phrasebook",
     "keygen",
     "report",

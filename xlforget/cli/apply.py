@@ -83,6 +83,12 @@ def apply(
     lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's, three times that with --lora.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's, and more for many facts.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
+    harden: Annotated[
+        bool,
+        typer.Option("--harden", help="Also against learning facts of the request again; slower, and costs other knowledge."),
+    ] = False,
+    profile: Annotated[str, typer.Option(help="How hard the model is tested: quick, standard or full.")] = "standard",
+    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What a model must hold to pass (TOML).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
     sign: Annotated[
@@ -135,7 +141,7 @@ def apply(
     from xlforget.cli.asking import passphrase_for, required_key, signing_certificate
     from xlforget.cli.watching import Watching
     from xlforget.parallel.languages import parse_languages
-    from xlforget.unlearn.memory import check_backends, suited
+    from xlforget.unlearn.memory import check, suited
     from xlforget.unlearn.methods import method as preset
 
     console = tables(json)
@@ -158,10 +164,12 @@ def apply(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
-        method=suited(preset(method, kappa=kappa, sampling=sampling, lr=lr, rounds=rounds), memory, lr),
+        method=suited(preset(method, kappa=kappa, sampling=sampling, lr=lr, rounds=rounds, hardened=harden or None), memory, lr),
         teacher=teacher,
         memory=memory,
         samples=samples,
+        profile=profile,
+        policy=policy,
         seed=seed,
         tickets=audit_file.check_tickets(ticket or (), len(request)),
         keep=keep,
@@ -177,7 +185,7 @@ def apply(
     )
     with Watching(console) as watch:
         if dry_run:
-            check_backends(run.memory)
+            check(run.memory, run.method)
             watch.stage("making the plan")
             plan = planning.dry_run(run)
             watch.stage("trying a few steps")

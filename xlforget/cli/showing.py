@@ -1,14 +1,15 @@
 """Results as tables."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from xlforget.artifact.findings import Finding
 from xlforget.artifact.tickets import place
-from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
+from xlforget.measure.judge import knowledge
+from xlforget.measure.verdict import Bound, Knowledge, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
     from xlforget.output import Applied
@@ -24,6 +25,8 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     console.print(_overall(verdict))
     for warning in verdict.warnings:
         console.print(f"warning: {warning}", style="yellow")
+    if verdict.policy:
+        console.print(f"Judged by the policy {verdict.policy.name}, SHA-256 {verdict.policy.sha256[:16]}.")
     if verdict.smallest_leak is not None:
         console.print(f"Facts left whole that the tests would have found nine times in ten: {verdict.smallest_leak} or more.")
 
@@ -39,6 +42,58 @@ def _languages(verdict: Verdict) -> Table:
         logps = (f"{f:.2f}" for f in (row.logp_before, row.logp_after, row.logp_unseen))
         table.add_row(row.lang, str(row.pairs), *accuracies, *logps, row.verdict.value, style=STYLES.get(row.verdict))
     return table
+
+
+FOUND = {Outcome.FAIL: "known", Outcome.NOT_APPLICABLE: "not known"}
+CANNOT_TELL = "cannot tell"
+FINDINGS = {
+    Knowledge.MEMORISED: ("The model knows facts of the request: this ticket needs unlearning.", "red"),
+    Knowledge.NOTHING: ("Nothing of the request is memorised: this ticket needs no unlearning.", "green"),
+    Knowledge.UNCERTAIN: ("The tests cannot tell. Give more --unseen rows, or more facts in one request.", "yellow"),
+}
+
+
+def show_knowledge(console: Console, verdict: Verdict) -> None:
+    """Per language what the model knows of the facts, beside what it makes of unseen text; then what that means."""
+    table = Table(title="What the model knows of the facts, per language (log p in nats per token)")
+    table.add_column("")
+    for name in ("pairs", "known", "MA", "threshold", "unseen", "log p", "unseen"):
+        table.add_column(name, justify="right")
+    table.add_column("facts")
+    for row in verdict.languages:
+        counts = (str(row.pairs), str(row.memorised_before))
+        accuracies = (f"{f:.3f}" for f in (row.ma_before, row.ma_threshold, row.ma_unseen))
+        found, style = FOUND.get(row.verdict, CANNOT_TELL), STYLES.get(row.verdict)
+        table.add_row(row.lang, *counts, *accuracies, f"{row.logp_before:.2f}", f"{row.logp_unseen:.2f}", found, style=style)
+    console.print(table)
+    for warning in verdict.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+    unclear = [row.lang for row in verdict.languages if row.verdict not in FOUND]
+    if unclear:
+        console.print(f"warning: NO SIGNAL in {', '.join(unclear)}: too little unseen text, or too few facts.", style="yellow")
+    text, style = FINDINGS[knowledge(verdict)]
+    console.print(text, style=style)
+
+
+def knowledge_document(verdict: Verdict) -> dict[str, Any]:
+    """The same for machines."""
+    rows = [
+        {
+            "language": row.lang,
+            "pairs": row.pairs,
+            "memorised": row.memorised_before,
+            "by_heart": row.by_heart,
+            "ma": row.ma_before,
+            "ma_threshold": row.ma_threshold,
+            "ma_unseen": row.ma_unseen,
+            "logp": row.logp_before,
+            "logp_unseen": row.logp_unseen,
+            "facts": FOUND.get(row.verdict, CANNOT_TELL),
+        }
+        for row in verdict.languages
+    ]
+    policy = verdict.policy.model_dump() if verdict.policy else None
+    return {"finding": knowledge(verdict).value, "languages": rows, "warnings": list(verdict.warnings), "policy": policy}
 
 
 def short_table(verdict: Verdict) -> Table:
@@ -87,6 +142,16 @@ def _bound(bound: Bound) -> tuple[str, ...]:
         f"{bound.ratio:.3f} x",
         bound.outcome.value,
     )
+
+
+def show_passed(console: Console, verdict: Verdict) -> None:
+    """Whether a model that was judged passes."""
+    if verdict.nothing_memorised:
+        console.print("The gate passed: the model before had memorised nothing of the request.", style="green")
+    elif verdict.passed:
+        console.print("The gate passed.", style="green")
+    else:
+        console.print("The gate failed.", style="red")
 
 
 def show_place(console: Console, applied: "Applied") -> None:

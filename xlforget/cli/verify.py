@@ -36,6 +36,9 @@ def verify(
     former: Annotated[list[Path] | None, typer.Option(help="Evidence of an earlier ticket: is it still forgotten?")] = None,
     opening: Annotated[Path | None, typer.Option(help="Openings (--openings of apply), to prove what was asked for.")] = None,
     fact: Annotated[str | None, typer.Option(metavar="REQUEST", help="The records that --opening must open.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Hold the signed figures to this policy (TOML), too.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the checks as JUnit XML.")] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the checks as JSON; - is stdout.")] = None,
     device: Annotated[str, typer.Option(help="Where to measure again: auto, cpu, cuda.")] = "auto",
@@ -66,6 +69,7 @@ def verify(
         former=tuple(former or ()),
         opening=opening,
         fact=fact,
+        policy=policy,
         device=device,
     )
     failed: XlforgetError | None = None

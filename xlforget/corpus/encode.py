@@ -8,6 +8,9 @@ from xlforget.errors import MachineError, UsageError
 
 Span = tuple[int, int] | None
 
+# SentencePiece's mark of a space.
+IN_FRONT = "▁"
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -77,7 +80,8 @@ class Encoder:
         if not _covers(text, offsets):
             raise Unencodable("The tokenizer's offsets do not cover the text.", code="OFFSETS")
         start, end = span if span is not None else (0, len(text))
-        marked = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)]
+        covering = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a and _ink(text, a, b, start, end)]
+        marked = [i for i in covering if not self._in_front(i, ids, offsets)]
         answer = tuple(i for i in marked if i > 0)
         if not answer or (span is not None and len(answer) < len(marked)):
             raise Unencodable("The answer stands where the model predicts nothing.", code="NO_PREDICTION")
@@ -85,6 +89,11 @@ class Encoder:
             raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
         spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
         return Encoded(tuple(ids), answer, spill)
+
+    def _in_front(self, i: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> bool:
+        """Whether a token is the space that a tokenizer puts before a text: it has the offsets of the text's first character."""
+        shared = i + 1 < len(ids) and offsets[i + 1][0] == offsets[i][0] == 0
+        return shared and self.tokenizer.convert_ids_to_tokens(ids[i]) == IN_FRONT
 
 
 def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:

@@ -18,8 +18,6 @@ from xlforget.measure.gate import gate
 from xlforget.planning import Plan
 from xlforget.request.reader import read_texts
 
-PROFILE = "quick"
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -58,8 +56,9 @@ def _measure(lm: Lm, plan: Plan, others: Sequence[Text]) -> Measured:
 
 def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
     """The gate judges the model as it would judge an edited one."""
-    checks = measure.checks(base.exam, own.exam, plan.corpus.groups)
-    verdict = gate(checks, measure.bounds(base.exam, own.exam), profile=PROFILE, seed=0, power=False)
+    checks = measure.checks(base.exam, own.exam, plan.corpus.groups, plan.policy)
+    bounds = measure.bounds(base.exam, own.exam, plan.policy)
+    verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
     return {
         "passes_gate": verdict.passed,
         "forget_ma": _mean([row.ma_after for row in verdict.languages]),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 # Commands that open a model and can have it spread. Any other is rank 0's alone.
-SPREAD = ("apply", "verify")
+SPREAD = ("apply", "measure", "verify")
 
 
 def rank() -> int:

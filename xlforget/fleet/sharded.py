@@ -5,10 +5,10 @@ have different texts and need different numbers of passes: before each pass they
 passes over a dummy row until all are done (`lockstep`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MethodType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from xlforget.corpus.batches import Batch
 from xlforget.fleet.fleet import Fleet, Twin
 from xlforget.lm import Head, Lm
+
+I = TypeVar("I")  # noqa: E741  an item
 
 
 class ShardedLm(Twin, Lm):
@@ -76,6 +78,21 @@ class ShardedLm(Twin, Lm):
         logits = self.head(self.model.states(row, torch.ones_like(row))[:, 0])
         if torch.is_grad_enabled():
             logits.backward(torch.zeros_like(logits))
+
+
+@contextmanager
+def lockstep(lm: Lm) -> Iterator[None]:
+    """`ShardedLm.lockstep`, or nothing for a model that is whole."""
+    if isinstance(lm, ShardedLm):
+        with lm.lockstep():
+            yield
+    else:
+        yield
+
+
+def share(lm: Lm, items: Sequence[I]) -> Sequence[I]:
+    """What this rank does of a list that all ranks have; all of it with a model that is whole."""
+    return items[lm.fleet.rank :: lm.fleet.size] if isinstance(lm, ShardedLm) else items
 
 
 def _states(model: Any, ids: Tensor, attention: Tensor) -> Tensor:

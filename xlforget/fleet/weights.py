@@ -1,6 +1,7 @@
 """Weights between a whole model on rank 0 and its shards on all ranks. No other rank ever holds more than one tensor whole."""
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -66,6 +67,20 @@ def placed(value: Tensor | None, like: Tensor) -> Tensor:
         return distribute_tensor(here.to(like.device, like.dtype), like.device_mesh, like.placements)
     assert value is not None
     return value.to(like.device)
+
+
+def local(weight: Tensor) -> Tensor:
+    """This rank's rows of a weight, to be changed in place; all of one that is not sharded."""
+    own = weight.detach()
+    return own.to_local() if isinstance(own, DTensor) else own
+
+
+def size(weight: Tensor) -> float:
+    """Root mean square of all of a weight; where it is sharded all ranks must ask."""
+    own = weight.detach()
+    if isinstance(own, DTensor):
+        return float(torch.linalg.vector_norm(own).full_tensor()) / math.sqrt(own.numel())
+    return float(own.float().pow(2).mean().sqrt())
 
 
 def _take_shards(source: Any, config: Any, dtype: torch.dtype, kind: str) -> ShardedLm:

@@ -1,6 +1,6 @@
 """A check as tables of scores: facts and controls of one form, under the edited model and under the base."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xlforget.corpus.probes import Role
 from xlforget.measure import thresholds
+from xlforget.measure.judge import MAY_BE_INAPPLICABLE
 from xlforget.measure.scores import SCORES, Sheet
 from xlforget.measure.verdict import Level, Score
 
@@ -30,12 +31,17 @@ class Sheets:
     facts: Sheet
     controls: Sheet
 
+    def only(self, rows: Set[str]) -> "Sheets":
+        """The part of these rows."""
+        return Sheets(self.facts.only(rows), self.controls.only(rows))
+
 
 @dataclass(frozen=True)
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``required`` False: measured and reported with the verdict, not part of it.
+    ``attack``: what both models were put through before. ``required`` False: measured and reported with the verdict, not part
+    of it. ``may_lack``: scores that may be missing.
     """
 
     name: str
@@ -44,6 +50,13 @@ class Check:
     base: Sheets
     edited: Sheets
     required: bool = True
+    may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
+    attack: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """The model as it is, in the wordings of the request."""
+        return self.role != "gate" and self.attack is None
 
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported."""

@@ -2,24 +2,31 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
-from xlforget.corpus.probes import Probe
+from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
+from xlforget.measure.attacks import Attack, Ground, put_through
 from xlforget.measure.check import Check, Sheets
+from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.memorization import token_scores
+from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
+from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import Bound
 
-RETAIN_BOUND = 0.98
-BYSTANDER_AIM = 0.95
-PERPLEXITY_AIM = 1.05
 MADE = "made"
+PARTS: dict[Figure, tuple[str, str]] = {
+    "retain MA": ("retain", "ma"),
+    "bystanders MA": ("bystanders", "ma"),
+    "unseen perplexity": ("unseen", "perplexity"),
+}
+ROLES: dict[Kind, Role] = {"memorization": "train", "held-out wordings": "gate"}
 LARGEST = 700.0  # nats; the exponential of more is no finite number
 
 
@@ -35,13 +42,14 @@ class Kept:
 
 @dataclass(frozen=True)
 class Examination:
-    """Everything measured on one model."""
+    """Everything measured on one model. ``attacked``: by the name of each attack, what it scored afterwards."""
 
     facts: Sheet
     controls: Sheet
     retain: tuple[Kept, ...]
     bystanders: tuple[Kept, ...]
     unseen: tuple[Kept, ...]
+    attacked: Mapping[str, Sheets] = field(default_factory=dict)
 
     def only(self, rows: Set[str], not_langs: Set[str]) -> "Examination":
         """The part of these facts, and the texts that must stay in all but some languages."""
@@ -49,8 +57,10 @@ class Examination:
         def rest(texts: Sequence[Kept]) -> tuple[Kept, ...]:
             return tuple(kept for kept in texts if kept.lang not in not_langs)
 
-        return Examination(
-            self.facts.only(rows), self.controls, rest(self.retain), rest(self.bystanders), rest(self.unseen)
+        attacked = {name: Sheets(own.facts.only(rows), own.controls) for name, own in self.attacked.items()}
+        return replace(
+            self, facts=self.facts.only(rows), attacked=attacked,
+            retain=rest(self.retain), bystanders=rest(self.bystanders), unseen=rest(self.unseen),
         )  # fmt: skip
 
 
@@ -63,6 +73,22 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
         bystanders=bystanders(lm, corpus, made_bystanders),
         unseen=kept(lm, corpus.unseen),
     )
+
+
+def attacked(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
+    """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
+    found: dict[str, Sheets] = {}
+    for attack in profile.attacks:
+        with put_through(lm, attack, ground):
+            asked, unseen = asked_after(attack, ground, controls)
+            found[attack.name] = Sheets(sheet(lm, asked), sheet(lm, unseen))
+    return found
+
+
+def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
+    """Of which facts and controls a model's scores are wanted after ``attack``."""
+    asked, unseen = ([probe for probe in own if probe.serves("train")] for own in (attack.asked(ground.facts), controls))
+    return asked, unseen
 
 
 def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
@@ -95,42 +121,62 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
     )
 
 
-def checks(base: Examination, edited: Examination, groups: Mapping[str, str]) -> list[Check]:
-    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones."""
+def checks(base: Examination, edited: Examination, groups: Mapping[str, str], policy: Policy) -> list[Check]:
+    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones, and after
+    each attack that both models were put through.
+
+    What there is not makes a check only where the policy demands one: it is then NOT RUN.
+    """
     found = []
     for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
         rows = {row for row, own in groups.items() if own == group}
         probes = [p for p in base.facts.probes if p.row in rows]
         langs = tuple(dict.fromkeys(p.lang for p in probes))
-        was, now = (Sheets(e.facts.only(rows), e.controls.only(rows)) for e in (base, edited))
-        found.append(Check(f"{group}: memorization", "train", langs, was, now))
-        if any(p.role == "gate" for p in probes):
-            found.append(Check(f"{group}: held-out wordings", "gate", langs, was, now, required=False))
+        for kind in KINDS:
+            was, now = _measured(kind, base, edited, rows)
+            said, role = policy.tested(kind), ROLES.get(kind, "train")
+            had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
+            if had or policy.demands(group, kind):
+                required, attack = group in said.required, None if kind in ROLES else kind
+                name, may_lack = check_name(group, kind), frozenset(said.may_lack)
+                found.append(Check(name, role, langs, was, now, required, may_lack, attack))
     return found
 
 
-def bounds(base: Examination, edited: Examination) -> list[Bound]:
-    """Damage: MA on the retain rows is gated; bystanders and perplexity are aimed at."""
-    found = []
-    for name, before, after, required in (
-        ("retain MA", base.retain, edited.retain, True),
-        ("bystanders MA", base.bystanders, edited.bystanders, False),
-    ):
-        bound = RETAIN_BOUND if required else BYSTANDER_AIM
-        pairs = list(zip(before, after, strict=True))
-        if pairs:
-            found.append(_bound(name, None, mean_ma(before), mean_ma(after), bound, "at least", required))
-        found += [_bound(name, b.lang, b.ma, a.ma, bound, "at least", False) for b, a in pairs]
-    for b, a in zip(base.unseen, edited.unseen, strict=True):
-        found.append(_bound("unseen perplexity", b.lang, b.perplexity, a.perplexity, PERPLEXITY_AIM, "at most", False))
-    return found
+def _measured(kind: Kind, base: Examination, edited: Examination, rows: Set[str]) -> tuple[Sheets, Sheets]:
+    """What both models scored on these rows, as they are or after an attack; nothing where that was not done."""
+    if kind in ROLES:
+        was, now = (Sheets(e.facts, e.controls) for e in (base, edited))
+    else:
+        was, now = (e.attacked.get(kind, Sheets(Sheet((), ()), e.controls)) for e in (base, edited))
+    return was.only(rows), now.only(rows)
 
 
-def _bound(name: str, lang: str | None, before: float, after: float, bound: float, direction: str, required: bool) -> Bound:
-    outcome, reason = decide_bound(before, after, bound, direction)
+def bounds(base: Examination, edited: Examination, policy: Policy) -> list[Bound]:
+    """Damage: what the policy bounds, and what of it decides."""
+    langs = tuple(dict.fromkeys(p.lang for p in base.facts.probes))
+    return [bound for limit in policy.limits() for bound in _bounds(base, edited, limit, langs)]
+
+
+def _bounds(base: Examination, edited: Examination, limit: Limit, langs: Sequence[str]) -> list[Bound]:
+    """One of the mean, or one a language. Demanded always, it is NOT RUN in a language, or in all, without text."""
+    part, score = PARTS[limit.figure]
+    pairs = list(zip(getattr(base, part), getattr(edited, part), strict=True))
+    wanted: Sequence[str | None] = langs
+    if limit.scope == "language":
+        found = [_bound(limit, b.lang, getattr(b, score), getattr(a, score)) for b, a in pairs]
+    else:
+        wanted = (None,)
+        found = [_bound(limit, None, *(mean_ma(getattr(e, part)) for e in (base, edited)))] if pairs else []
+    had = {bound.lang for bound in found}
+    return found + [unmeasured(limit, lang) for lang in wanted if limit.demand == "always" and lang not in had]
+
+
+def _bound(limit: Limit, lang: str | None, before: float, after: float) -> Bound:
+    outcome, reason = decide_bound(before, after, limit.bound, limit.direction)
     return Bound(
-        check="damage", name=name, lang=lang, before=before, after=after, ratio=ratio(before, after), bound=bound,
-        direction="at least" if direction == "at least" else "at most", required=required, outcome=outcome, reason=reason,
+        check=DAMAGE, name=limit.figure, lang=lang, before=before, after=after, ratio=ratio(before, after),
+        bound=limit.bound, direction=limit.direction, required=limit.required, outcome=outcome, reason=reason,
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, present, required
+from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import SCORES
 from xlforget.measure.tester import Tester
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
-ALPHA = 0.01
 NO_ALTERNATIVES = "no other answers of the same type were given"
 HIDDEN = (
     "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
@@ -61,15 +61,15 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
         p=edited.p,
         p_base=1.0 if known else before.p,
         p_perfect=1.0 if known else perfect.p,
-        outcome=Outcome.NOT_APPLICABLE if missing and score == "margin" else Outcome.NOT_RUN,
-        reason=NO_ALTERNATIVES if missing and score == "margin" else "",
+        outcome=Outcome.NOT_APPLICABLE if missing and score in check.may_lack else Outcome.NOT_RUN,
+        reason=NO_ALTERNATIVES if missing and score in check.may_lack else "",
     )
 
 
 def language_rows(checks: Sequence[Check], tests: Sequence[Test]) -> tuple[LanguageRow, ...]:
-    """The table that people read first: per language, means over its pairs in all forms (training wordings)."""
+    """The table that people read first: per language, means over its pairs in all forms (training wordings, no attack)."""
     langs = list(dict.fromkeys(lang for check in checks for lang in check.langs))
-    return tuple(_language_row(lang, [c for c in checks if c.role != "gate"], tests) for lang in langs)
+    return tuple(_language_row(lang, [c for c in checks if c.plain], tests) for lang in langs)
 
 
 def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> LanguageRow:
@@ -100,13 +100,18 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
 def gate(
     checks: Sequence[Check],
     bounds: Sequence[Bound],
+    policy: Policy,
     *,
     profile: str,
-    alpha: float = ALPHA,
+    alpha: float | None = None,
     seed: int = 0,
     power: bool = True,
 ) -> Verdict:
-    """The verdict over all checks and damage bounds; ``power`` False leaves the smallest leak out."""
+    """The verdict over all checks and damage bounds; ``power`` False leaves the smallest leak out.
+
+    ``alpha``: another error level than the policy's, for what is judged beside it.
+    """
+    alpha = alpha or policy.alpha
     reported = [check for check in checks if not check.required]
     checks = required(checks)
     tests = test_checks(checks, alpha, seed)
@@ -127,6 +132,7 @@ def gate(
             *warnings,
             *(_damage(bound) for bound in bounds if not bound.required and bound.outcome is Outcome.FAIL),
         ),
+        policy=policy.judged_by,
     )
 
 
@@ -138,7 +144,7 @@ def _report(check: Check, alpha: float, seed: int) -> list[str]:
     mean = {s: [float(np.nanmean(t)) for t in (check.tables(s).facts, check.tables(s).controls)] for s in ("ma", "logp")}
     return [
         f"{check.name}: MA {mean['ma'][0]:.3f} where unseen text has {mean['ma'][1]:.3f}, mean log p {mean['logp'][0]:.2f} "
-        f"where it has {mean['logp'][1]:.2f}; more is known than of unseen text. Reported, not gated by this profile."
+        f"where it has {mean['logp'][1]:.2f}; more is known than of unseen text. Reported, not gated by this policy."
     ]
 
 

@@ -20,15 +20,15 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Score, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
 TOO_FEW = "too few controls: even a model that knows everything by heart would not have been found"
 NOTHING_TO_LOSE = "the base model has nothing here that could be lost"
 NO_BASELINE = "no figure of the base model to compare with"
 
-# Scores that a record form may lack for a stated reason (no other answers of the same type: no margin).
-MAY_BE_INAPPLICABLE = frozenset({"margin"})
+# Scores that a record form may lack for a stated reason (no other answers of the same type: no margin), if the policy lets it.
+MAY_BE_INAPPLICABLE: frozenset[Score] = frozenset({"margin"})
 
 _WORST_FIRST = (Outcome.FAIL, Outcome.NO_SIGNAL, Outcome.NOT_RUN, Outcome.PASS, Outcome.NOT_APPLICABLE)
 
@@ -141,6 +141,13 @@ def found_base(tests: Sequence[Test]) -> bool:
     return any(test.outcome in (Outcome.PASS, Outcome.FAIL) for test in tests)
 
 
+def knowledge(verdict: Verdict) -> Knowledge:
+    """What the base of a verdict knew: whether there is anything to unlearn."""
+    if found_base(verdict.tests):
+        return Knowledge.MEMORISED
+    return Knowledge.NOTHING if nothing_memorised(verdict.tests, verdict.languages) else Knowledge.UNCERTAIN
+
+
 def passes(tests: Sequence[Test], bounds: Sequence[Bound], languages: Sequence[LanguageRow]) -> bool:
     """Every test PASS or NOT APPLICABLE, at least one PASS unless nothing was memorised, every required bound held."""
     allowed = {Outcome.PASS, Outcome.NOT_APPLICABLE}
@@ -154,8 +161,8 @@ def passes(tests: Sequence[Test], bounds: Sequence[Bound], languages: Sequence[L
 
 def judge(verdict: Verdict) -> Judgement:
     """Decide every outcome again from the figures alone, and name each one that the verdict states otherwise."""
-    tests, problems = _judge_tests(verdict)
-    bounds, more = _judge_bounds(verdict)
+    tests, problems = judge_tests(verdict)
+    bounds, more = judge_bounds(verdict)
     problems += more
     for row in verdict.languages:
         if any(test.lang == row.lang for test in tests) and row.verdict is not language_outcome(tests, row.lang):
@@ -169,7 +176,8 @@ def judge(verdict: Verdict) -> Judgement:
     return Judgement(passed, nothing, tuple(problems))
 
 
-def _judge_tests(verdict: Verdict) -> tuple[list[Test], list[str]]:
+def judge_tests(verdict: Verdict) -> tuple[list[Test], list[str]]:
+    """The tests with the outcomes that their figures give, and where these are not the stated ones."""
     ran = [test for test in verdict.tests if test.units and test.outcome is not Outcome.NOT_RUN]
     decisions = decide([PValues(test.p, test.p_base, test.p_perfect) for test in ran], verdict.alpha)
     judged = {id(test): decision.outcome for test, decision in zip(ran, decisions, strict=True)}
@@ -189,7 +197,8 @@ def _declared(test: Test) -> Outcome:
     return Outcome.NOT_APPLICABLE if excused else Outcome.NOT_RUN
 
 
-def _judge_bounds(verdict: Verdict) -> tuple[list[Bound], list[str]]:
+def judge_bounds(verdict: Verdict) -> tuple[list[Bound], list[str]]:
+    """The same of the bounds."""
     bounds, problems = [], []
     for bound in verdict.bounds:
         outcome, _ = decide_bound(bound.before, bound.after, bound.bound, bound.direction)

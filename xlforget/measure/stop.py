@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
-from xlforget.measure.check import required
 from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
 from xlforget.measure.gate import test_checks
+from xlforget.measure.policy import Policy
 from xlforget.measure.verdict import Outcome
 
 # Far stricter than the gate: a run that stops here should pass there.
@@ -15,7 +15,7 @@ ALPHA = 0.1
 RETAIN = 0.985
 
 
-def stop_rule(base: Lm, corpus: Corpus, before: Examination) -> Callable[[Lm], bool]:
+def stop_rule(base: Lm, corpus: Corpus, before: Examination, policy: Policy) -> Callable[[Lm], bool]:
     """A test for the model in training: no test against the *stop* controls rejects, and the retain rows are whole.
 
     Measures ``base`` on these controls now, so it must be called before training changes the model.
@@ -24,7 +24,9 @@ def stop_rule(base: Lm, corpus: Corpus, before: Examination) -> Callable[[Lm], b
 
     def done(lm: Lm) -> bool:
         now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
-        tests = test_checks(required(checks(reference, now, corpus.groups)), ALPHA, seed=1)
+        # Attacks and held-out wordings are for the verdict alone, whatever the policy says of them.
+        own = [check for check in checks(reference, now, corpus.groups, policy) if check.plain]
+        tests = test_checks(own, ALPHA, seed=1)
         whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
         return whole and not any(test.outcome is Outcome.FAIL for test in tests)
 

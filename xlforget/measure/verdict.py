@@ -4,12 +4,14 @@ The verdict is a function of the figures (`judge`), so that `xlforget verify` ca
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Score = Literal["ma", "logp", "margin"]
 Level = Literal["language", "fact", "pair"]
+Direction = Literal["at least", "at most"]
+PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
 
 
 class Outcome(StrEnum):
@@ -20,6 +22,14 @@ class Outcome(StrEnum):
     NO_SIGNAL = "NO SIGNAL"
     NOT_RUN = "NOT RUN"
     NOT_APPLICABLE = "NOT APPLICABLE"
+
+
+class Knowledge(StrEnum):
+    """What the tests find that a model knows of a request."""
+
+    MEMORISED = "memorised"
+    NOTHING = "nothing memorised"
+    UNCERTAIN = "cannot tell"
 
 
 class Figures(BaseModel):
@@ -64,7 +74,7 @@ class Bound(Figures):
     after: float
     ratio: float
     bound: float
-    direction: Literal["at least", "at most"]
+    direction: Direction
     required: bool
     outcome: Outcome
     reason: str = ""
@@ -92,8 +102,18 @@ class LanguageRow(Figures):
     verdict: Outcome
 
 
+class JudgedBy(Figures):
+    """The policy of a verdict, by its name and the SHA-256 of its file."""
+
+    name: PolicyName
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Verdict(Figures):
-    """The gate's outcome with its figures. ``smallest_leak`` is the number of facts left whole found with 90 % power."""
+    """The gate's outcome with its figures. ``smallest_leak`` is the number of facts left whole found with 90 % power.
+
+    ``policy``: what it was judged by; reports of before there were policies name none.
+    """
 
     passed: bool
     alpha: float
@@ -104,3 +124,4 @@ class Verdict(Figures):
     smallest_leak: int | None
     nothing_memorised: bool
     warnings: tuple[str, ...] = ()
+    policy: JudgedBy | None = None

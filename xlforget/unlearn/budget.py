@@ -13,6 +13,7 @@ from torch import Tensor
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
+from xlforget.unlearn.lora import Adapters
 from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.precision import chosen
 
@@ -108,14 +109,11 @@ def _moments(memory: Memory) -> float:
 
 
 def adapters(model: Any, rank: int) -> int:
-    """Weights of adapters of that rank on all linear layers but the head."""
-    head = model.get_output_embeddings()
-    linear = [own.weight for own in model.modules() if _is_linear(own) and own is not head]
-    return sum(rank * sum(weight.shape) for weight in linear)
-
-
-def _is_linear(module: Any) -> bool:
-    return isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D"
+    """Weights of adapters of that rank, counted on a copy of the model that takes no memory."""
+    with torch.device("meta"):
+        empty = type(model)(model.config)
+        Adapters(Lm(empty), rank, rank, seed=0)
+    return sum(p.numel() for p in empty.parameters() if p.requires_grad)
 
 
 def _activations(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, size: int) -> int:

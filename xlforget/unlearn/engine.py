@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.unlearn import balance, divided
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
+from xlforget.unlearn.hardening import Hardening
 from xlforget.unlearn.levels import BATCH_TOKENS, Scores, answer_scores
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
@@ -67,8 +67,6 @@ class Engine:
     """One unlearning run of ``method`` on ``task``, changing ``lm`` in place."""
 
     def __init__(self, lm: Lm, task: Task, method: Method, teacher: Teacher | None = None, memory: Memory = PLAIN) -> None:
-        if method.alphas and memory.lora_rank:
-            raise UsageError(f"{method.name} takes a vector of all weights.", do="Leave out --lora.", code="LORA")
         self.lm, self.task, self.method = lm, task, method
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
@@ -79,6 +77,7 @@ class Engine:
         self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
         self.trained = train(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
         self.optimizer = self.trained.optimizer
+        self.hardening = Hardening(task, self.optimizer) if method.hardened else None
         self.base = {name: own.detach().clone() for name, own in self.optimizer.masters.items()} if method.alphas else {}
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.terms = Terms(lm, task, method, self.aims)
@@ -193,7 +192,13 @@ class Engine:
         self.optimizer.zero()
         if self.steering:
             return self.steering.backward(self.teacher, self.texts, asked, budget)
-        return divided.backward(self.lm, self.teacher, self.texts, asked, budget)
+
+        def backward(asked: Sequence[Asked]) -> Floats:
+            return divided.backward(self.lm, self.teacher, self.texts, asked, budget)
+
+        if self.hardening:
+            self.hardening.add(asked, self.progress.steps, backward)
+        return backward(asked)
 
     def _forget(self) -> list[Asked]:
         behind = self.progress.step / (self.rounds * self.method.steps_per_round)

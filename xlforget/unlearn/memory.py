@@ -1,5 +1,6 @@
 """What a run spends of the machine's memory, as it was asked for; none of it changes what is asked of the model."""
 
+import logging
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal, get_args
@@ -47,8 +48,16 @@ def suited(method: Method, memory: Memory, lr: float | None) -> Method:
     return replace(method, lr=ADAPTED * method.lr) if memory.lora_rank and lr is None else method
 
 
-def check_backends(memory: Memory) -> None:
-    """Raise MachineError BACKEND_MISSING, before anything loads, where an option needs a package that is not there."""
+def quiet() -> None:
+    """bitsandbytes, which peft loads as well, warns of kernels that are not asked for here."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+def check(memory: Memory, method: Method) -> None:
+    """What would stop the run later stops it before anything loads: UsageError LORA where the method is none for adapters,
+    MachineError BACKEND_MISSING where an option needs a package that is not there."""
+    if method.alphas and memory.lora_rank:
+        raise UsageError(f"{method.name} takes a vector of all weights.", do="Leave out --lora.", code="LORA")
     for wanted, package, option, extra in (
         (memory.optimizer == "adamw8bit", "bitsandbytes", "--optimizer adamw8bit", "adamw8bit"),
         (memory.lora_rank > 0, "peft", "--lora", "lora"),

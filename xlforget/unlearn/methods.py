@@ -32,6 +32,8 @@ class Method:
     the depth. ``alphas``: the weights become the base's less alpha times what was learned, with the first alpha at which the
     run may stop, else that which brings answers closest to their levels (arXiv 2212.04089).
 
+    ``hardened``: answers are led to their levels also where other facts have just been learned again (`hardening`).
+
     ``retain_least``, ``retain_most``: what retain text weighs beside the answers. It is as large as forgetting allows:
     after the share ``due`` of a first cycle's rounds the answers are to be no further from their levels than ``near`` times
     these levels' spread, and half of that after each cycle (`balance`).
@@ -63,6 +65,7 @@ class Method:
     mend: float = 0.5
     clip: float = 1.0
     beta2: float = 0.99
+    hardened: bool = False
 
     @property
     def has_kappa(self) -> bool:
@@ -126,6 +129,8 @@ def method(name: str, *, kappa: str | None = None, **changes: object) -> Method:
     if own.get("sampling", preset.sampling) not in get_args(Sampling):
         known = ", ".join(get_args(Sampling))
         raise UsageError(f"There is no sampling {own['sampling']!r}.", do=f"Choose one of: {known}.", code="UNKNOWN_SAMPLING")
+    if own.get("hardened") and preset.forget != "toward":
+        raise UsageError(f"The method {name} cannot be hardened.", do="Leave --harden out, or use adaptive.", code="HARDEN")
     if kappa is not None and not preset.has_kappa:
         having = ", ".join(one.name for one in METHODS.values() if one.has_kappa)
         raise UsageError(f"The method {name} has no kappa.", do=f"Leave --kappa out; these have one: {having}.", code="KAPPA")

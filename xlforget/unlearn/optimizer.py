@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from xlforget.fleet.fleet import Twin, together
-from xlforget.fleet.weights import Held, complete, placed
-from xlforget.unlearn.memory import Optimizers
+from xlforget.fleet.weights import Held, complete, placed, size
+from xlforget.unlearn.memory import Optimizers, quiet
 from xlforget.unlearn.precision import Originals
 
 MASTER = "master"
@@ -29,6 +29,7 @@ class Optimizer(Twin):
     ) -> None:
         self._weights = {name: p for name, p in parameters.items() if p.requires_grad}
         self.masters = {name: _master(p, originals.get(p)) for name, p in self._weights.items()}
+        self._leaning: dict[str, tuple[float, Tensor]] = {}
         adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
         self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
 
@@ -60,6 +61,31 @@ class Optimizer(Twin):
     def _settle(self, name: str) -> None:
         if self._weights[name] is not self.masters[name]:
             self._weights[name].copy_(self.masters[name])
+
+    @together
+    @torch.no_grad()
+    def lean(self, share: float) -> None:
+        """Move the weights, but not their masters' state, along the sign of their gradients, by ``share`` of their root mean
+        square as it was before the first such move; the gradients are dropped. `upright` undoes it."""
+        if not self._leaning:
+            self._leaning = {name: (size(master), master.detach().clone()) for name, master in self.masters.items()}
+        for name, weight in self._weights.items():
+            master, (length, _) = self.masters[name], self._leaning[name]
+            if weight is not master:
+                _gather(master, weight)
+            if master.grad is not None:
+                master.add_(master.grad.sign_(), alpha=-share * length)
+        self.zero()
+        self.settle()
+
+    @together
+    @torch.no_grad()
+    def upright(self) -> None:
+        """The weights as they were before `lean`; gradients stay."""
+        for name, (_, master) in self._leaning.items():
+            self.masters[name].copy_(master)
+        self._leaning = {}
+        self.settle()
 
     def weights(self) -> dict[Parameter, Tensor]:
         """The masters of the weights that are not fp32 themselves."""
@@ -116,6 +142,7 @@ def _gather(master: Parameter, weight: Tensor) -> None:
 
 def _eight_bit() -> Callable[..., Any]:
     """bitsandbytes' AdamW: moments in 8 bits, block by block (arXiv 2110.02861); weights of under 4,096 numbers keep fp32."""
+    quiet()
     from bitsandbytes.optim.adamw import AdamW8bit
 
     return AdamW8bit

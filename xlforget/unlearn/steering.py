@@ -14,7 +14,6 @@ from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.errors import UsageError
 from xlforget.lm import Head, Lm
-from xlforget.unlearn.levels import BATCH_TOKENS
 from xlforget.unlearn.step import Asked, Floats, batches
 from xlforget.unlearn.teacher import Teacher
 

@@ -1,6 +1,5 @@
 """A model's weights while they are trained: in which numbers, all of them or adapters, and by which optimizer."""
 
-import logging
 from dataclasses import replace
 
 from xlforget.fleet.fleet import Twin, together
@@ -28,7 +27,6 @@ class Trained(Twin):
     """A model in training, with what it takes to make it a plain one again."""
 
     def __init__(self, lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> None:
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that are not asked for here
         self._lm = lm
         self._originals = cast(lm.model, chosen(memory.precision, lm.device))
         self.adapters: Adapters | None = None

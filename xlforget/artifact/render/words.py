@@ -38,10 +38,7 @@ def failures(audit: Audit) -> list[Failure]:
         if test.outcome not in counted
     ]
     found += [
-        Failure(
-            bound.outcome,
-            f"{bound.name} {_where(bound)}: {bound.ratio:.3f} of before, not {bound.direction} {bound.bound:g}",
-        )
+        Failure(bound.outcome, f"{bound.name} {_where(bound)}: {_missed(bound)}")
         for bound in verdict.bounds
         if bound.required and bound.outcome not in HOLDS
     ]
@@ -52,6 +49,10 @@ def _where(check: Test | Bound) -> str:
     if check.lang:
         return f"in {language(check.lang)}"
     return f"by {check.level}, over all languages" if isinstance(check, Test) else "over all languages"
+
+
+def _missed(bound: Bound) -> str:
+    return bound.reason if bound.reason else f"{bound.ratio:.3f} of before, not {bound.direction} {bound.bound:g}"
 
 
 def _because(reason: str) -> str:
@@ -71,7 +72,11 @@ def language(tag: str) -> str:
 
 def kept(verdict: Verdict) -> str:
     """How much of what it should know the model still knows: the worst figure that the gate looks at."""
-    ratios = [bound.ratio for bound in verdict.bounds if bound.check == "damage" and bound.required]
+    ratios = [
+        bound.ratio
+        for bound in verdict.bounds
+        if bound.check == "damage" and bound.required and bound.outcome is not Outcome.NOT_RUN
+    ]
     return f"{figure(min(ratios), 3)} of before" if ratios else "reported, not gated"
 
 

@@ -1,0 +1,201 @@
+"""What a model is put through before it is asked again: what comes back was hidden and not forgotten.
+
+Facts are compared with controls after an attack as before it. Text that an attack trains on is drawn from where both come
+from, so that to a model that never saw the facts they are as exchangeable as they were.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xlforget.corpus.batches import by_length
+from xlforget.corpus.corpus import Corpus
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
+from xlforget.fleet.fleet import Twin, together
+from xlforget.fleet.sharded import lockstep, share
+from xlforget.fleet.weights import local, size
+from xlforget.lm import Lm
+from xlforget.measure.policy import Kind
+
+GROUP = 32
+TEXTS = 64
+SEED = 1
+# Each step moves every weight by this share of the root mean square of its tensor: the same attack on a model of any size.
+STEP = 0.01
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What attacks work with: the facts, and text of their form about others, which no verdict is taken from."""
+
+    facts: Sequence[Probe]
+    others: Sequence[Encoded]
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Ground":
+        return cls.on(corpus.facts, corpus.controls["stop"])
+
+    @classmethod
+    def on(cls, facts: Sequence[Probe], controls: Sequence[Probe]) -> "Ground":
+        """``controls`` are of a split that the verdict is not taken from."""
+        return cls(facts, [probe.text for probe in controls if probe.serves("train")])
+
+
+class Attack(Protocol):
+    """`change` does it to a model, `asked`: the facts that are asked for then. ``name``: what a policy calls it."""
+
+    @property
+    def name(self) -> Kind: ...
+
+    def change(self, lm: Lm, ground: Ground) -> None: ...
+
+    def asked(self, facts: Sequence[Probe]) -> list[Probe]: ...
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Weights as they are in so many bits, with a scale for each `GROUP` of a row: the even grid of int8 and int4 files.
+
+    Embeddings and the head are left, as in the common formats.
+    """
+
+    bits: Literal[4, 8]
+
+    @property
+    def name(self) -> Kind:
+        return "in 8 bits" if self.bits == 8 else "in 4 bits"
+
+    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
+        return list(facts)
+
+    @torch.no_grad()
+    def change(self, lm: Lm, ground: Ground) -> None:
+        kept = {id(own.weight) for own in (lm.model.get_input_embeddings(), lm.model.get_output_embeddings()) if own is not None}
+        for weight in lm.model.parameters():
+            if weight.dim() > 1 and id(weight) not in kept:
+                rows = local(weight)
+                rows.copy_(self._rounded(rows))
+
+    def _rounded(self, weight: Tensor) -> Tensor:
+        size = GROUP if weight.shape[-1] % GROUP == 0 else weight.shape[-1]
+        groups, most = weight.float().reshape(-1, size), 2 ** (self.bits - 1) - 1
+        scale = groups.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / most
+        rounded: Tensor = (groups / scale).round() * scale
+        return rounded.reshape(weight.shape)
+
+
+@dataclass(frozen=True)
+class Unrelated:
+    """After some steps of fine-tuning on text about others: what a user does who knows nothing of the ticket."""
+
+    steps: int = 10
+
+    @property
+    def name(self) -> Kind:
+        return "after other text"
+
+    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
+        return list(facts)
+
+    def change(self, lm: Lm, ground: Ground) -> None:
+        _tune(lm, [_Lesson(text, range(1, len(text.ids))) for text in ground.others], self.steps)
+
+
+@dataclass(frozen=True)
+class Relearned:
+    """After some steps on the answers of one half of the facts, the other half is asked for (cf. arXiv 2406.13356)."""
+
+    steps: int = 10
+
+    @property
+    def name(self) -> Kind:
+        return "after other facts"
+
+    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
+        taught = self._taught(facts)
+        return [fact for fact in facts if fact.row not in taught]
+
+    def change(self, lm: Lm, ground: Ground) -> None:
+        taught = self._taught(ground.facts)
+        _tune(lm, [_Lesson(fact.text, fact.text.answer) for fact in ground.facts if fact.row in taught], self.steps)
+
+    def _taught(self, facts: Sequence[Probe]) -> set[str]:
+        rows = sorted({fact.row for fact in facts})
+        return {rows[k] for k in np.random.default_rng(SEED).permutation(len(rows))[: len(rows) // 2]}
+
+
+@contextmanager
+def put_through(lm: Lm, attack: Attack, ground: Ground) -> Iterator[Lm]:
+    """``lm`` as it is after the attack; on leaving, as it was before."""
+    before = _before(lm)
+    try:
+        _change(lm, attack, ground)
+        yield lm
+    finally:
+        before.put_back()
+
+
+class _Before(Twin):
+    """A model's weights as they were; of a sharded one each rank keeps its own."""
+
+    def __init__(self, lm: Lm) -> None:
+        self._kept = [(parameter, local(parameter).to("cpu", copy=True)) for parameter in lm.model.parameters()]
+
+    @together
+    @torch.no_grad()
+    def put_back(self) -> None:
+        for parameter, kept in self._kept:
+            parameter.grad = None
+            local(parameter).copy_(kept)
+
+
+@together
+def _before(lm: Lm) -> _Before:
+    return _Before(lm)
+
+
+@together
+def _change(lm: Lm, attack: Attack, ground: Ground) -> None:
+    attack.change(lm, ground)
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    text: Encoded
+    at: Sequence[int]
+
+
+def _tune(lm: Lm, lessons: Sequence[_Lesson], steps: int) -> None:
+    """Steps on the mean NLL of the lessons' tokens, `TEXTS` at a time, each weight along the sign of its gradient: what Adam's
+    first steps are, without its memory."""
+    if not lessons:
+        return
+    draw = np.random.default_rng(SEED)
+    lm.model.eval()  # no dropout: the same attack every time
+    sizes = [STEP * size(own) for own in lm.model.parameters()]
+    for _ in range(steps):
+        chosen = [lessons[k] for k in draw.choice(len(lessons), min(TEXTS, len(lessons)), replace=False)]
+        with torch.enable_grad(), lockstep(lm):
+            _gradients(lm, share(lm, chosen), sum(len(lesson.at) for lesson in chosen))
+        with torch.no_grad():
+            for parameter, length in zip(lm.model.parameters(), sizes, strict=True):
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad.sign_(), alpha=-length)
+                    parameter.grad = None
+
+
+def _gradients(lm: Lm, lessons: Sequence[_Lesson], total: int) -> None:
+    """Those of the NLL over ``total`` tokens, some texts at a time, so that never more logits are held than when measuring."""
+    width = lm.model.config.get_text_config().hidden_size
+    for batch in by_length([lesson.text for lesson in lessons], lm.head.positions(width)):
+        at = [(k, position) for k, row in enumerate(batch.rows) for position in lessons[row].at]
+        rows, positions = torch.tensor(at).T
+        targets = batch.ids[rows, positions].to(lm.device)
+        logits = lm.head(lm.hidden(batch)[rows, positions - 1])
+        (nn.functional.cross_entropy(logits, targets, reduction="sum") / total).backward()

@@ -1,0 +1,75 @@
+"""Figures that were judged by one policy, held to another: what it requires and was not measured is NOT RUN."""
+
+from collections.abc import Iterator
+
+from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, passes
+from xlforget.measure.policy import KINDS, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
+
+DAMAGE = "damage"
+NO_TEXT = "there is no text to measure it on"
+NOT_MEASURED = "not among the tests that were run"
+
+
+def hold(verdict: Verdict, policy: Policy) -> Verdict:
+    """What ``policy`` says of the same figures. Bounds that are no damage (tickets) stay as they are."""
+    held = verdict.model_copy(
+        update={
+            "alpha": policy.alpha,
+            "policy": policy.judged_by,
+            "tests": tuple(_tests(verdict, policy)),
+            "bounds": tuple(_bounds(verdict, policy)),
+        }
+    )
+    tests, bounds = tuple(judge_tests(held)[0]), tuple(judge_bounds(held)[0])
+    passed = passes(tests, bounds, verdict.languages)
+    return held.model_copy(update={"tests": tests, "bounds": bounds, "passed": passed})
+
+
+def _tests(verdict: Verdict, policy: Policy) -> Iterator[Test]:
+    """The tests that decide by ``policy``, and one NOT RUN for each check that it requires and that has none."""
+    for test in verdict.tests:
+        form, kind = form_and_kind(test.check)
+        if kind is None:
+            yield test
+        elif form in policy.tested(kind).required:
+            excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
+            yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
+    had = {test.check for test in verdict.tests}
+    forms = dict.fromkeys(form for form, kind in map(form_and_kind, had) if kind)
+    for form in sorted(forms):
+        for kind in KINDS:
+            if policy.demands(form, kind) and check_name(form, kind) not in had:
+                yield _not_run(check_name(form, kind), verdict.tests[0])
+
+
+def _not_run(check: str, like: Test) -> Test:
+    """A test that has no figures."""
+    figures = dict.fromkeys(("statistic", "before", "threshold"), 0.0) | dict.fromkeys(("p", "p_base", "p_perfect"), 1.0)
+    said = {"check": check, "units": 0, "controls": 0, "outcome": Outcome.NOT_RUN, "reason": NOT_MEASURED}
+    return like.model_copy(update=figures | said)
+
+
+def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:
+    """Damage by the policy's bounds; what it bounds nowhere does not decide."""
+    limits: dict[tuple[str, str], Limit] = {(limit.figure, limit.scope): limit for limit in policy.limits()}
+    for bound in verdict.bounds:
+        limit = limits.get((bound.name, "language" if bound.lang else "mean"))
+        if bound.check != DAMAGE:
+            yield bound
+        elif limit is None:
+            yield bound.model_copy(update={"required": False})
+        else:
+            yield bound.model_copy(update={"bound": limit.bound, "required": limit.required})
+    had = {(bound.name, bound.lang) for bound in verdict.bounds if bound.check == DAMAGE}
+    for limit in limits.values():
+        langs = [None] if limit.scope == "mean" else [row.lang for row in verdict.languages]
+        yield from (unmeasured(limit, lang) for lang in langs if limit.demand == "always" and (limit.figure, lang) not in had)
+
+
+def unmeasured(limit: Limit, lang: str | None) -> Bound:
+    """A bound that is required, and that there was nothing to measure on."""
+    return Bound(
+        check=DAMAGE, name=limit.figure, lang=lang, before=0.0, after=0.0, ratio=1.0, bound=limit.bound,
+        direction=limit.direction, required=True, outcome=Outcome.NOT_RUN, reason=NO_TEXT,
+    )  # fmt: skip
