@@ -69,6 +69,11 @@ class Lm:
         return torch.device(self.model.device)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        return self.model.dtype  # type: ignore[no-any-return]
+
+    @property
     def tokens(self) -> int:
         """How many tokens, padding included, are read at a time where no gradient is wanted."""
         return READ_CPU if self.device.type == "cpu" else READ_ELSEWHERE
@@ -100,5 +105,5 @@ class Lm:
             return False
         kept = batch.attention.bool()
         live, ours = self._run(self.model, batch).logits[kept].float(), self.head(self.hidden(batch)[kept])
-        close = max(CLOSE, PLACES * torch.finfo(self.model.dtype).eps)
+        close = max(CLOSE, PLACES * torch.finfo(self.dtype).eps)
         return live.shape == ours.shape and torch.allclose(live, ours, atol=close, rtol=close)

@@ -19,6 +19,8 @@ from xlforget.artifact.papers import PAPERS, is_paper
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import MachineError, UsageError
+from xlforget.fleet import weights
+from xlforget.fleet.fleet import current
 from xlforget.lm import Lm
 from xlforget.parallel.translators import own
 from xlforget.parallel.translators.engine import Engine
@@ -73,21 +75,29 @@ def open_model(model: str, device: str = "auto") -> Opened:
     where = locate(model)
     files = digests(where)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    lm = _checked(_load(where, device))
-    precision = str(lm.model.dtype).removeprefix("torch.")
+    lm = _spread(where, device)
+    precision = str(lm.dtype).removeprefix("torch.")
     return Opened(where, where.resolve().name, files, lm, load_encoder(where, lm), precision)
 
 
 def reopen(where: Path, device: str = "auto") -> Lm:
     """A model of ours as it stands on disk."""
     policy.check_folder(where, own_output=False)
-    return _checked(_load(where, device))
+    return _spread(where, device)
 
 
 def load_teacher(where: Path, device: str = "auto", *, masked: bool) -> Lm:
     """Another model that teaches; ``masked``: one that fills masks, of which only the model itself can be used."""
     policy.check_folder(where, own_output=False)
     return Lm(_load(where, device, masked=True)) if masked else _checked(_load(where, device))
+
+
+def _spread(where: Path, device: str) -> Lm:
+    """A model as it stands on disk; on several processes rank 0 reads it, and each holds a part of it."""
+    fleet = current()
+    if fleet is None:
+        return _checked(_load(where, device))
+    return weights.divide(_load(where, device, home="cpu"), fleet, _device(device))
 
 
 def _checked(model: Any) -> Lm:
@@ -98,7 +108,8 @@ def _checked(model: Any) -> Lm:
     return lm
 
 
-def _load(where: Path, device: str, *, masked: bool = False) -> Any:
+def _load(where: Path, device: str, *, masked: bool = False, home: str = "") -> Any:
+    """``home``: where it is put, if not on ``device``."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.utils import logging
 
@@ -115,7 +126,7 @@ def _load(where: Path, device: str, *, masked: bool = False) -> Any:
             raise ValueError("the folder has no head for masked tokens")
         if model.dtype == torch.float16:
             model.float()  # its range is too small for an optimizer's state
-        model.to(chosen)
+        model.to(home or chosen)
         return model.eval()
     except torch.cuda.OutOfMemoryError:
         raise MachineError("The model does not fit into the device's memory.", do="Use a larger device.", code="MEMORY") from None
@@ -177,15 +188,15 @@ def save(lm: Lm, base: Path, staging: Path) -> None:
 
     The weights are cast, in place, to what they are in the base's files.
     """
-    files = policy.check_folder(base, own_output=False).files
-    _cast(lm.model, _dtypes([base / name for name in files if name.endswith(".safetensors")]))
-    if not all(bool(torch.isfinite(p).all()) for p in lm.model.parameters()):
+    files, model = policy.check_folder(base, own_output=False).files, weights.whole(lm)
+    _cast(model, _dtypes([base / name for name in files if name.endswith(".safetensors")]))
+    if not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
         raise MachineError(
             "The weights are no longer finite numbers.",
             do="Lower the learning rate and start with --fresh.",
             code="NOT_FINITE",
         )
-    lm.model.save_pretrained(staging, max_shard_size="5GB")
+    model.save_pretrained(staging, max_shard_size="5GB")
     for name in files:
         ours = name in REWRITTEN or is_paper(name)
         if not ours and not name.endswith((".safetensors", ".index.json")):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import batch, former, model_io, output, planning, reporting
+from xlforget import alone, batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply, Measure
 from xlforget.corpus.encode import Encoded
@@ -56,6 +56,7 @@ def apply(asked: Apply, watch: Watch) -> Applied:
 
     Raises UsageError (2), IntegrityError (3) or MachineError (4); a failed gate is a verdict, not an error.
     """
+    alone.refuse(asked)
     profile(asked.profile)
     output.check(asked)
     memory.check(asked.memory, asked.method)

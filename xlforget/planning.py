@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-from xlforget import __version__, model_io, teacher_io
+from xlforget import __version__, alone, model_io, teacher_io
 from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply, Question
 from xlforget.corpus import corpus as corpora
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import Problem, RequestError, UsageError
+from xlforget.fleet import launch
 from xlforget.measure import policy
 from xlforget.measure.policy import Policy
 from xlforget.measure.spoken import hear
@@ -138,7 +139,7 @@ def fingerprint(asked: Apply, inputs: Inputs, base: Opened, teacher: Another | N
         "profile": asked.profile,
         "seed": asked.seed,
         "version": __version__,
-        "machine": [base.lm.device.type, torch.get_num_threads()],
+        "machine": [base.lm.device.type, torch.get_num_threads(), launch.world()],
     }
 
 
@@ -236,7 +237,8 @@ def _refuse_lost(request: ErasureRequest, corpus: Corpus) -> None:
 
 
 def dry_run(asked: Apply) -> Plan:
-    """The plan of a run that trains nothing and leaves nothing behind."""
+    """The plan of a run that trains nothing and leaves nothing behind. Raises UsageError on several processes."""
+    alone.refuse(asked, dry_run=True)
     inputs = read_inputs(asked)
     teacher = find_teacher(asked)
     return taught(asked, plan(asked, inputs, model_io.open_model(asked.model, asked.device)), teacher)

@@ -157,7 +157,7 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
 
 def _written(asked: Apply, engine: Engine) -> float:
     """Seconds that a checkpoint takes, from how long it takes to write a small part of one beside OUT."""
-    size = sum(tensor.nbytes for tensor in engine.optimizer.state().values())
+    size = sum(tensor.nbytes for own in engine.optimizer.state() for tensor in own.values())
     place = next(folder for folder in asked.out.absolute().parents if folder.is_dir())
     part = min(size, WRITTEN)
     with TemporaryFile(dir=place) as file:

@@ -18,6 +18,7 @@ from xlforget.artifact import provenance
 from xlforget.artifact.commitments import Commitment
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, per_language
+from xlforget.fleet import launch
 from xlforget.measure.check import Check, memorised
 from xlforget.measure.examine import MADE, Examination, as_rows
 from xlforget.measure.verdict import Verdict
@@ -166,6 +167,8 @@ def _short(model: str) -> str | None:
 def _method(run: Run) -> papers.Method:
     chosen = asdict(run.asked.method) | asdict(run.asked.memory)
     chosen["precision"] = str(precision.chosen(run.asked.memory.precision, run.base.lm.device)).removeprefix("torch.")
+    if launch.world() > 1:
+        chosen |= {"processes": launch.world(), "precision": run.base.precision}
     parameters = {k: _parameter(v) for k, v in chosen.items() if k != "name" and v not in (None, ())}
     done = run.unlearned or Unlearned(0, 0, (0, 0))
     parameters |= {"visits_least": done.visits[0], "visits_most": done.visits[1]}

@@ -24,6 +24,7 @@ def test_a_seed_gives_one_set_of_samples_and_another_seed_another(new_lm: NewLm)
     assert one == same != other
     assert len(one) == 7
     assert len(set(one)) > 1
+    assert one[:3] != one[4:], "every batch has its own"
 
 
 def test_samples_end_at_the_end_sign_or_the_longest(new_lm: NewLm) -> None:

@@ -55,13 +55,26 @@ class Server:
 
     def start(self, args: list[str], *, die_at: int = -1, with_signal: int = signal.SIGKILL, limit: int = 0) -> tuple[int, Path]:
         """Begin a command; its process id and the file it prints to. ``limit``: bytes of address space beyond the start."""
+        log = self._send(args, [{}], {"die_at": die_at, "signal": with_signal, "limit": limit})
+        return int(self.line()), log
+
+    def start_ranks(self, args: list[str], ranks: list[dict[str, str]]) -> tuple[list[int], Path]:
+        """Begin a command on several processes, each with its own in its environment."""
+        log = self._send(args, ranks, {"die_at": -1, "signal": 0, "limit": 0})
+        return self.numbers(), log
+
+    def numbers(self) -> list[int]:
+        """Of each rank: its process id once it has begun, its exit code once all have ended."""
+        return [int(number) for number in self.line().split()]
+
+    def _send(self, args: list[str], ranks: list[dict[str, str]], how: dict[str, Any]) -> Path:
         self.runs += 1
         log = self.place / "logs" / f"{self.runs}.txt"
-        job = {"args": args, "cwd": str(self.place), "log": str(log), "die_at": die_at, "signal": with_signal, "limit": limit}
+        job = {"args": args, "cwd": str(self.place), "log": str(log), "ranks": ranks} | how
         stdin: IO[str] = self.process.stdin  # type: ignore[assignment]
         stdin.write(json.dumps(job) + "\n")
         stdin.flush()
-        return int(self.line()), log
+        return log
 
     def line(self) -> str:
         stdout: IO[str] = self.process.stdout  # type: ignore[assignment]

@@ -1,8 +1,9 @@
 """Runs xlforget in forked children, so that a run costs no import of torch: a process of its own all the same.
 
-Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit) and answers with the child's process id,
-then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file system;
-0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take more.
+Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit, ranks) and answers with the child's
+process id, then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file
+system; 0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take
+more. ``ranks``: for each of several children what stands in its environment; a line then answers for all of them.
 """
 
 import itertools
@@ -33,8 +34,9 @@ def changes(event: str, args: tuple[Any, ...], cwd: str) -> bool:
     return isinstance(path, str) and (not path.startswith("/") or path.startswith(cwd)) and "__pycache__" not in path
 
 
-def child(job: dict[str, Any]) -> None:
+def child(job: dict[str, Any], rank: dict[str, str]) -> None:
     os.chdir(job["cwd"])
+    os.environ.update(rank)
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -66,19 +68,25 @@ def serve() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            status = 4
-            try:
-                child(job)
-            except SystemExit as leave:
-                status = int(leave.code or 0)
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(status)
-        print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        pids = [forked(job, rank) for rank in job["ranks"]]
+        print(*pids, flush=True)
+        print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
+
+
+def forked(job: dict[str, Any], rank: dict[str, str]) -> int:
+    """The process id of a new child."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 4
+    try:
+        child(job, rank)
+    except SystemExit as leave:
+        status = int(leave.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":

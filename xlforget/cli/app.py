@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from xlforget import __version__
 from xlforget.cli.console import explain, out, show_error
 from xlforget.errors import UsageError
+from xlforget.fleet import launch
 
 PROGRAM = "xlforget"
 COMMANDS = (
@@ -92,13 +93,17 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in given
     signal.signal(signal.SIGTERM, _terminate)
+    code = 0
     try:
+        launch.take_part(given)
         typer.main.get_command(app).main(args=[arg for arg in given if arg != "--debug"], prog_name=PROGRAM)
+    except SystemExit as left:
+        code = int(left.code or 0)
     except (Exception, KeyboardInterrupt) as error:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would cut off what is said here
-        sys.exit(show_error(error, debug=debug))
-    sys.exit(0)
+        code = show_error(error, debug=debug)
+    launch.leave(code)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

@@ -38,6 +38,8 @@ EPILOG = """Examples:
   xlforget apply request.jsonl --model ./model --lora --checkpointing --key xlforget.pem
 
   xlforget apply request.jsonl --model ./model --dry-run
+
+  torchrun --nproc-per-node 8 -m xlforget apply request.jsonl --model ./model --key xlforget.pem
 """
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from xlforget.fleet.fleet import fleet_of
+from xlforget.fleet.spread import spread
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair
 
@@ -17,7 +19,6 @@ Progress = Callable[[int, int], None]
 COMMON = 200
 
 
-@torch.inference_mode()
 def sample(
     lm: Lm,
     start: Sequence[int],
@@ -33,19 +34,33 @@ def sample(
     """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
 
     Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
-    seed gives the same samples on the same machine.
+    seed gives the same samples on the same machine, but for rounding on any number of processes.
     """
-    lm.model.eval()
-    generator = torch.Generator(lm.device).manual_seed(seed)
+    fleet = fleet_of(lm)
+    abreast = fleet.size if fleet else 1
+    batches = [range(at, min(at + rows, count)) for at in range(0, count, rows)]
     out: list[tuple[int, ...]] = []
     held = 0
-    while len(out) < count and (tokens is None or held < tokens):
-        fresh = _batch(lm, list(start), min(rows, count - len(out)), end, longest, generator)
-        out += fresh
-        held += sum(map(len, fresh))
+    while batches and (tokens is None or held < tokens):
+        now, batches = batches[:abreast], batches[abreast:]
+        for fresh in _drawn(lm, now, list(start), end, longest, seed):
+            if tokens is None or held < tokens:
+                out += fresh
+                held += sum(map(len, fresh))
         if progress:
             progress(len(out), count)
     return out
+
+
+@spread(range.__len__)
+@torch.inference_mode()
+def _drawn(
+    lm: Lm, batches: Sequence[range], start: list[int], end: int | None, longest: int, seed: int
+) -> list[list[tuple[int, ...]]]:
+    """The texts of each batch, which do not depend on those of others."""
+    lm.model.eval()
+    generators = [torch.Generator(lm.device).manual_seed(seed + batch.start) for batch in batches]
+    return [_batch(lm, start, len(batch), end, longest, own) for batch, own in zip(batches, generators, strict=True)]
 
 
 def _batch(

@@ -17,6 +17,9 @@ from xlforget.corpus.batches import by_length
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
+from xlforget.fleet.fleet import Twin, together
+from xlforget.fleet.sharded import lockstep, share
+from xlforget.fleet.weights import local, size
 from xlforget.lm import Lm
 from xlforget.measure.policy import Kind
 
@@ -76,7 +79,8 @@ class Rounded:
         kept = {id(own.weight) for own in (lm.model.get_input_embeddings(), lm.model.get_output_embeddings()) if own is not None}
         for weight in lm.model.parameters():
             if weight.dim() > 1 and id(weight) not in kept:
-                weight.copy_(self._rounded(weight))
+                rows = local(weight)
+                rows.copy_(self._rounded(rows))
 
     def _rounded(self, weight: Tensor) -> Tensor:
         size = GROUP if weight.shape[-1] % GROUP == 0 else weight.shape[-1]
@@ -129,16 +133,36 @@ class Relearned:
 @contextmanager
 def put_through(lm: Lm, attack: Attack, ground: Ground) -> Iterator[Lm]:
     """``lm`` as it is after the attack; on leaving, as it was before."""
-    parameters = list(lm.model.parameters())
-    before = [parameter.detach().to("cpu", copy=True) for parameter in parameters]
+    before = _before(lm)
     try:
-        attack.change(lm, ground)
+        _change(lm, attack, ground)
         yield lm
     finally:
-        with torch.no_grad():
-            for parameter, kept in zip(parameters, before, strict=True):
-                parameter.grad = None
-                parameter.copy_(kept)
+        before.put_back()
+
+
+class _Before(Twin):
+    """A model's weights as they were; of a sharded one each rank keeps its own."""
+
+    def __init__(self, lm: Lm) -> None:
+        self._kept = [(parameter, local(parameter).to("cpu", copy=True)) for parameter in lm.model.parameters()]
+
+    @together
+    @torch.no_grad()
+    def put_back(self) -> None:
+        for parameter, kept in self._kept:
+            parameter.grad = None
+            local(parameter).copy_(kept)
+
+
+@together
+def _before(lm: Lm) -> _Before:
+    return _Before(lm)
+
+
+@together
+def _change(lm: Lm, attack: Attack, ground: Ground) -> None:
+    attack.change(lm, ground)
 
 
 @dataclass(frozen=True)
@@ -154,21 +178,20 @@ def _tune(lm: Lm, lessons: Sequence[_Lesson], steps: int) -> None:
         return
     draw = np.random.default_rng(SEED)
     lm.model.eval()  # no dropout: the same attack every time
-    sizes = [STEP * float(own.detach().float().pow(2).mean().sqrt()) for own in lm.model.parameters()]
+    sizes = [STEP * size(own) for own in lm.model.parameters()]
     for _ in range(steps):
         chosen = [lessons[k] for k in draw.choice(len(lessons), min(TEXTS, len(lessons)), replace=False)]
-        _gradients(lm, chosen)
+        with torch.enable_grad(), lockstep(lm):
+            _gradients(lm, share(lm, chosen), sum(len(lesson.at) for lesson in chosen))
         with torch.no_grad():
-            for parameter, size in zip(lm.model.parameters(), sizes, strict=True):
+            for parameter, length in zip(lm.model.parameters(), sizes, strict=True):
                 if parameter.grad is not None:
-                    parameter.add_(parameter.grad.sign_(), alpha=-size)
+                    parameter.add_(parameter.grad.sign_(), alpha=-length)
                     parameter.grad = None
 
 
-@torch.enable_grad()
-def _gradients(lm: Lm, lessons: Sequence[_Lesson]) -> None:
-    """Those of the mean NLL, some texts at a time, so that never more logits are held than when measuring."""
-    total = sum(len(lesson.at) for lesson in lessons)
+def _gradients(lm: Lm, lessons: Sequence[_Lesson], total: int) -> None:
+    """Those of the NLL over ``total`` tokens, some texts at a time, so that never more logits are held than when measuring."""
     width = lm.model.config.get_text_config().hidden_size
     for batch in by_length([lesson.text for lesson in lessons], lm.head.positions(width)):
         at = [(k, position) for k, row in enumerate(batch.rows) for position in lessons[row].at]

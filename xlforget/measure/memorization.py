@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
+from xlforget.fleet.spread import spread
+from xlforget.fleet.spread import tokens as by_tokens
 from xlforget.lm import Head, Lm
 
 
@@ -37,6 +39,7 @@ class TokenScores:
         return 1.0 - k / len(self.hit)
 
 
+@spread(by_tokens)
 @torch.inference_mode()
 def token_scores(lm: Lm, items: Sequence[Encoded], tokens: int | None = None) -> list[TokenScores]:
     """Scores of every item's answer tokens; one forward pass over all items, logits for the answer positions only.

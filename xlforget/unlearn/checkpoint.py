@@ -18,7 +18,8 @@ def save(engine: Engine, work: Path) -> None:
     if place.exists():  # else ``old`` is the only whole one: a run was killed between two renames
         shutil.rmtree(old, ignore_errors=True)
     fresh.mkdir()
-    save_file(engine.optimizer.state(), fresh / "weights.safetensors")
+    for number, tensors in enumerate(engine.optimizer.state()):  # never all in memory: they are three times the model
+        save_file(tensors, fresh / f"{number}.safetensors")
     state = {
         "step": engine.progress.step,
         "cycle": engine.progress.cycle,
@@ -44,7 +45,8 @@ def restore(engine: Engine, work: Path) -> bool:
     if place is None:
         return False
     state = json.loads((place / "state.json").read_text())
-    engine.optimizer.restore(load_file(place / "weights.safetensors"))
+    for file in place.glob("*.safetensors"):
+        engine.optimizer.restore(load_file(file))
     engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
     engine.progress.steps = state["steps"]
     engine.progress.start, engine.progress.weight = state["start"], state["weight"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from xlforget.lm import Lm
-from xlforget.unlearn import balance, step
+from xlforget.unlearn import balance, divided
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
@@ -24,7 +24,7 @@ from xlforget.unlearn.step import Asked, Floats, Part
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import Teacher
 from xlforget.unlearn.terms import Terms
-from xlforget.unlearn.trained import Trained
+from xlforget.unlearn.trained import train
 
 CYCLES = 4
 
@@ -71,11 +71,11 @@ class Engine:
         self.pairs = [probe.text for probe in task.pairs]
         self.texts = task.texts
         read = read_by(lm, method)
-        self.teacher = teacher or Teacher.run(read, self.texts, task.imitated)
+        self.teacher = teacher or divided.teach(read, self.texts, task.imitated)
         if method.retain == "released":
             self.teacher.confidence = repeats(self.teacher, task.given)
         self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
-        self.trained = Trained(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
+        self.trained = train(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
         self.optimizer = self.trained.optimizer
         self.hardening = Hardening(task, self.optimizer) if method.hardened else None
         self.base = {name: own.detach().clone() for name, own in self.optimizer.masters.items()} if method.alphas else {}
@@ -194,7 +194,7 @@ class Engine:
             return self.steering.backward(self.teacher, self.texts, asked, budget)
 
         def backward(asked: Sequence[Asked]) -> Floats:
-            return step.backward(self.lm, self.teacher, self.texts, asked, budget)
+            return divided.backward(self.lm, self.teacher, self.texts, asked, budget)
 
         if self.hardening:
             self.hardening.add(asked, self.progress.steps, backward)

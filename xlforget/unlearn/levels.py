@@ -13,6 +13,7 @@ from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
+from xlforget.fleet.spread import spread, tokens
 from xlforget.lm import Lm
 from xlforget.unlearn.objective import token_logp
 
@@ -37,6 +38,7 @@ class Scores(NamedTuple):
     first: NDArray[np.bool_]
 
 
+@spread(tokens)
 @torch.inference_mode()
 def answer_scores(lm: Lm, texts: Sequence[Encoded]) -> list[Scores]:
     """Every text's answer tokens, in one teacher-forced pass."""

@@ -1,6 +1,6 @@
 """AdamW over fp32 master weights, whatever the model computes in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from xlforget.fleet.fleet import Twin, together
+from xlforget.fleet.weights import Held, complete, placed, size
 from xlforget.unlearn.memory import Optimizers, quiet
 from xlforget.unlearn.precision import Originals
 
 MASTER = "master"
 
 
-class Optimizer:
-    """Steps of AdamW on those of ``parameters`` that are trained.
+class Optimizer(Twin):
+    """Steps of AdamW on those of ``parameters`` that are trained; of a sharded model each rank has one for its own shards.
 
     A weight that is not fp32 has a fp32 master: its gradients are added up there as soon as they are there (and are then
     freed), the step is taken there, and the weight is the master, rounded. ``originals``: masters that are known better than
@@ -31,11 +33,13 @@ class Optimizer:
         adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
         self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
 
+    @together
     def zero(self) -> None:
         """Drop all gradients, those of a step that was given up too."""
         for name, weight in self._weights.items():
             weight.grad = self.masters[name].grad = None
 
+    @together
     @torch.no_grad()
     def step(self, lr: float, clip: float) -> None:
         """One step at this rate; gradients longer than ``clip`` together are shortened to it."""
@@ -48,28 +52,33 @@ class Optimizer:
         self._adamw.step()
         self.settle()
 
-    @torch.no_grad()
     def settle(self) -> None:
         """Each weight becomes its master, rounded."""
-        for name, weight in self._weights.items():
-            if weight is not self.masters[name]:
-                weight.copy_(self.masters[name])
+        for name in self._weights:
+            self._settle(name)
 
+    @torch.no_grad()
+    def _settle(self, name: str) -> None:
+        if self._weights[name] is not self.masters[name]:
+            self._weights[name].copy_(self.masters[name])
+
+    @together
     @torch.no_grad()
     def lean(self, share: float) -> None:
         """Move the weights, but not their masters' state, along the sign of their gradients, by ``share`` of their root mean
         square as it was before the first such move; the gradients are dropped. `upright` undoes it."""
         if not self._leaning:
-            self._leaning = {name: (_size(master), master.detach().clone()) for name, master in self.masters.items()}
+            self._leaning = {name: (size(master), master.detach().clone()) for name, master in self.masters.items()}
         for name, weight in self._weights.items():
-            master, (size, _) = self.masters[name], self._leaning[name]
+            master, (length, _) = self.masters[name], self._leaning[name]
             if weight is not master:
                 _gather(master, weight)
             if master.grad is not None:
-                master.add_(master.grad.sign_(), alpha=-share * size)
+                master.add_(master.grad.sign_(), alpha=-share * length)
         self.zero()
         self.settle()
 
+    @together
     @torch.no_grad()
     def upright(self) -> None:
         """The weights as they were before `lean`; gradients stay."""
@@ -82,28 +91,36 @@ class Optimizer:
         """The masters of the weights that are not fp32 themselves."""
         return {p: self.masters[name].detach() for name, p in self._weights.items() if p is not self.masters[name]}
 
-    def state(self) -> dict[str, Tensor]:
-        """Master weights and moments, by name: all that `restore` needs."""
-        found = {f"{name}|{MASTER}": master.detach().contiguous() for name, master in self.masters.items()}
-        for name, master in self.masters.items():
-            for part, value in self._adamw.state[master].items():
-                # Tables that 8-bit weights share are written for each of them.
-                found[f"{name}|{part}"] = torch.as_tensor(value).clone() if part.startswith("qmap") else torch.as_tensor(value)
-        return found
+    def state(self) -> Iterator[dict[str, Tensor]]:
+        """Master and moments of one weight after the other, whole on rank 0: all that `restore` needs."""
+        for name in self.masters:
+            yield self._state(name)
 
-    @torch.no_grad()
+    @together
+    def _state(self, name: str) -> dict[str, Tensor]:
+        master = self.masters[name]
+        own = {MASTER: master.detach().contiguous(), **self._adamw.state[master]}
+        found = {part: complete(torch.as_tensor(value)) for part, value in own.items()}
+        # Tables that 8-bit weights share are written for each of them.
+        return {f"{name}|{part}": value.clone() if part.startswith("qmap") else value for part, value in found.items()}
+
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave, one part after the other."""
+        self._restore(Held(state))
+
+    @together
+    @torch.no_grad()
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
         for key, value in state.items():
             name, _, part = key.rpartition("|")
             master = self.masters[name]
             if part == MASTER:
-                master.copy_(value)
+                master.copy_(placed(value, master))
             elif part == "step":  # a count on the host, of the type that each optimizer wants
                 self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
             else:
-                self._adamw.state[master][part] = value.to(master.device)
-        self.settle()
+                self._adamw.state[master][part] = placed(value, master)
+            self._settle(name)
 
 
 def _master(weight: Parameter, original: Tensor | None) -> Parameter:
@@ -113,10 +130,6 @@ def _master(weight: Parameter, original: Tensor | None) -> Parameter:
 
     weight.register_post_accumulate_grad_hook(partial(_gather, master))
     return master
-
-
-def _size(weight: Tensor) -> float:
-    return float(weight.detach().pow(2).mean().sqrt())
 
 
 def _gather(master: Parameter, weight: Tensor) -> None:

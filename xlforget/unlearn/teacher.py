@@ -115,7 +115,7 @@ def _starts(asked: Sequence[range]) -> list[int]:
 
 
 def _gathered(parts: Iterator[tuple[int, Tensor]]) -> Tensor:
-    ordered = [part for _, part in sorted(parts, key=lambda part: part[0])]
+    ordered = [part.cpu() for _, part in sorted(parts, key=lambda part: part[0])]
     return torch.cat(ordered) if ordered else torch.empty(0, 0)
 
 

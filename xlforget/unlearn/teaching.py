@@ -11,7 +11,7 @@ import torch
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
-from xlforget.unlearn import states
+from xlforget.unlearn import divided, states
 from xlforget.unlearn.confidence import Reader, confidences
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live, Teacher
@@ -91,7 +91,7 @@ def teacher(lm: Lm, task: Task, work: Path, source: Source) -> Teacher:
 
 def _run(lm: Lm, files: Mapping[str, str], task: Task, work: Path, *, copied: bool = True) -> Teacher:
     store = states.store(work / states.FILE, files, lm.model.dtype, task.texts, task.imitated)
-    return Teacher.run(lm, task.texts, task.imitated, store, copied=copied)
+    return divided.teach(lm, task.texts, task.imitated, store, copied=copied)
 
 
 def _confidence(another: Another, texts: Sequence[Encoded], work: Path, source: Source) -> list[torch.Tensor]:

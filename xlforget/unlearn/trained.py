@@ -1,5 +1,9 @@
 """A model's weights while they are trained: in which numbers, all of them or adapters, and by which optimizer."""
 
+from dataclasses import replace
+
+from xlforget.fleet.fleet import Twin, together
+from xlforget.fleet.sharded import ShardedLm
 from xlforget.lm import Lm
 from xlforget.unlearn.lora import Adapters
 from xlforget.unlearn.memory import Memory
@@ -8,11 +12,19 @@ from xlforget.unlearn.precision import cast, chosen, put_back
 from xlforget.unlearn.recompute import keep, recompute
 
 
-class Trained:
+@together
+def train(lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> "Trained":
     """``lm`` made ready for training in place, as ``memory`` has it; until a step is taken it says what it said before.
 
     Raises UsageError where the architecture does not allow an option.
     """
+    if isinstance(lm, ShardedLm):  # its shards are fp32 masters, whatever it computes in
+        memory = replace(memory, precision="fp32")
+    return Trained(lm, memory, lr=lr, beta2=beta2, seed=seed)
+
+
+class Trained(Twin):
+    """A model in training, with what it takes to make it a plain one again."""
 
     def __init__(self, lm: Lm, memory: Memory, *, lr: float, beta2: float, seed: int) -> None:
         self._lm = lm
@@ -27,6 +39,7 @@ class Trained:
         named = dict(lm.model.named_parameters())
         self.optimizer = Optimizer(named, self._originals, memory.optimizer, lr=lr, beta2=beta2)
 
+    @together
     def finish(self) -> None:
         """``lm`` as a plain model again, each weight in the most digits that are known of it."""
         keep(self._lm.model)
