@@ -30,8 +30,13 @@ SENTENCES = (
 )
 
 
+# Begun first, so that of two processes neither is left with one of them at the end.
+LONGEST = ("test_bench.py", "test_kills.py", "test_fleet.py", "test_divided.py", "test_budget.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked ``gpu`` without an accelerator; torch is imported only if there is such a test."""
+    """Skip tests marked ``gpu`` without an accelerator; torch is imported only if there is such a test. Long files come first."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

@@ -18,6 +18,8 @@ KNOWN = 0.8
 # Standard deviations above the controls.
 FAR = 4.0
 
+AFTER_ATTACKS: tuple[Score, ...] = ("logp",)
+
 # What a score cannot exceed; a margin has no such bound.
 BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
 
@@ -61,10 +63,12 @@ class Check:
     def planned(self) -> list[tuple[Score, Level, str | None]]:
         """Every test of this check, in the order in which it is reported.
 
-        In one language a fact's MA is that of one answer. Short unseen ones reach 1, so that no fact could stand out.
+        In one language a fact's MA is that of one answer. Short unseen ones reach 1, so that no fact could stand out. After an
+        attack the log-probability alone is tested, which sees most: every further test takes power from all, and a few facts
+        have little.
         """
         found: list[tuple[Score, Level, str | None]] = []
-        for score in SCORES:
+        for score in SCORES if self.attack is None else AFTER_ATTACKS:
             found += [(score, "language", lang) for lang in self.langs]
             found += [(score, "fact", None)] if score != "ma" or len(self.langs) > 1 else []
             found += [(score, "pair", None)]

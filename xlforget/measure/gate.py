@@ -12,7 +12,6 @@ from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, present, required
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
-from xlforget.measure.scores import SCORES
 from xlforget.measure.tester import Tester
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
@@ -35,7 +34,7 @@ def test_checks(checks: Sequence[Check], alpha: float, seed: int) -> tuple[Test,
 
 
 def _run_check(check: Check, tester: Tester) -> list[Test]:
-    tables = {score: check.tables(score) for score in SCORES}
+    tables = {score: check.tables(score) for score in dict.fromkeys(score for score, _, _ in check.planned())}
     return [_run_test(check, score, level, lang, tables[score], tester) for score, level, lang in check.planned()]
 
 
