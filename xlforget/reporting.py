@@ -210,7 +210,7 @@ def _data(run: Run) -> papers.Data:
 def _facts(run: Run) -> tuple[papers.FactFigures, ...]:
     """Per fact and language, before and after, under random ids that are sorted: their order tells nothing."""
     found: dict[str, dict[str, papers.PairFigures]] = {}
-    for check in (c for c in run.checks if c.role == "train"):
+    for check in (c for c in run.checks if c.plain):
         known = memorised(check, check.langs)
         before, after = (e.facts.table("ma", check.role, check.langs) for e in (check.base, check.edited))
         for i, row in enumerate(check.edited.facts.rows()):

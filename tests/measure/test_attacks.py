@@ -102,7 +102,7 @@ def test_fine_tuning_teaches_what_it_is_given(lm: Lm, ground: Ground) -> None:
 
 def test_one_half_of_the_facts_is_taught_and_the_other_asked_for_in_all_wordings(lm: Lm, ground: Ground) -> None:
     attack = Relearned()
-    asked = attack.asked(ground.facts)
+    asked = attack.asked(ground)
     rows = {fact.row for fact in asked}
     taught = [fact for fact in ground.facts if fact.row not in rows]
     assert len(rows) == len({fact.row for fact in taught}) == 4
@@ -111,6 +111,12 @@ def test_one_half_of_the_facts_is_taught_and_the_other_asked_for_in_all_wordings
     with put_through(lm, attack, ground):
         gained = [mean_logp(lm, [fact.text for fact in own]) - was for own, was in zip((taught, asked), before, strict=True)]
     assert gained[0] > gained[1] + 1.0
+
+
+@pytest.mark.parametrize("attack", [Unrelated(), Relearned()], ids=lambda attack: attack.name)
+def test_an_attack_that_has_nothing_to_train_on_is_not_said_to_be_made(ground: Ground, attack: Attack) -> None:
+    """One fact has no other half, and without text about others nothing would be trained: the model would be as it was."""
+    assert attack.asked(Ground(ground.facts[:1], [])) == []
 
 
 def test_it_does_not_matter_how_many_logits_are_held_at_once(lm: Lm, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

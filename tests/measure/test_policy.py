@@ -1,6 +1,7 @@
 """The policy file: what it may say, what is wrong with it by line or key, and that it alone decides what must hold."""
 
 import hashlib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ from xlforget.artifact.findings import of_verdict
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import RequestError, UsageError
+from xlforget.measure.check import Sheets
 from xlforget.measure.examine import Examination, Kept, bounds, checks
 from xlforget.measure.gate import gate
 from xlforget.measure.held import hold
@@ -108,6 +110,21 @@ def test_a_check_that_is_required_of_a_form_decides_there_and_is_not_run_where_i
     assert not missing.passed
     assert {t.outcome for t in missing.tests if "held-out" in t.check} == {Outcome.NOT_RUN}
     assert verdict(held_out, model(0.9, roles=("train", "gate")), model(0.1, roles=("train", "gate"))).passed
+
+
+def test_a_policy_may_decide_by_other_checks_than_the_requests_own_wordings() -> None:
+    held_out = own(HEAD + '[tests.held-out-wordings]\nrequired = ["answer"]\nmay-lack = ["margin"]\n')
+    base, edited = (model(ma, roles=("train", "gate")) for ma in (0.9, 0.1))
+    assert verdict(held_out, base, edited).passed
+
+
+def test_a_required_attack_that_the_profile_makes_and_that_had_no_facts_is_not_run() -> None:
+    policy = own(SHIPPED.replace("the other half is asked for\nrequired = []", 'other half\nrequired = ["answer"]'))
+    empty = {"after other facts": Sheets(Sheet((), ()), BASE.controls)}
+    found = verdict(policy, replace(BASE, attacked=empty), replace(GOLD, attacked=empty))
+    assert not found.passed
+    assert {test.outcome for test in found.tests if test.check == "answer: after other facts"} >= {Outcome.NOT_RUN}
+    assert verdict(policy, BASE, GOLD).passed
 
 
 def test_a_score_that_may_not_be_lacking_is_not_run() -> None:

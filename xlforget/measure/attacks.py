@@ -48,14 +48,17 @@ class Ground:
 
 
 class Attack(Protocol):
-    """`change` does it to a model, `asked`: the facts that are asked for then. ``name``: what a policy calls it."""
+    """`change` does it to a model, `asked`: the facts that are asked for then, none where ``ground`` is too small to do it.
+
+    ``name``: what a policy calls it.
+    """
 
     @property
     def name(self) -> Kind: ...
 
     def change(self, lm: Lm, ground: Ground) -> None: ...
 
-    def asked(self, facts: Sequence[Probe]) -> list[Probe]: ...
+    def asked(self, ground: Ground) -> list[Probe]: ...
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ class Rounded:
     def name(self) -> Kind:
         return "in 8 bits" if self.bits == 8 else "in 4 bits"
 
-    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
-        return list(facts)
+    def asked(self, ground: Ground) -> list[Probe]:
+        return list(ground.facts)
 
     @torch.no_grad()
     def change(self, lm: Lm, ground: Ground) -> None:
@@ -100,8 +103,8 @@ class Unrelated:
     def name(self) -> Kind:
         return "after other text"
 
-    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
-        return list(facts)
+    def asked(self, ground: Ground) -> list[Probe]:
+        return list(ground.facts) if ground.others else []
 
     def change(self, lm: Lm, ground: Ground) -> None:
         _tune(lm, [_Lesson(text, range(1, len(text.ids))) for text in ground.others], self.steps)
@@ -117,9 +120,9 @@ class Relearned:
     def name(self) -> Kind:
         return "after other facts"
 
-    def asked(self, facts: Sequence[Probe]) -> list[Probe]:
-        taught = self._taught(facts)
-        return [fact for fact in facts if fact.row not in taught]
+    def asked(self, ground: Ground) -> list[Probe]:
+        taught = self._taught(ground.facts)
+        return [fact for fact in ground.facts if taught and fact.row not in taught]
 
     def change(self, lm: Lm, ground: Ground) -> None:
         taught = self._taught(ground.facts)

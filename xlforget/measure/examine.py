@@ -87,7 +87,7 @@ def attacked(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile
 
 def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
     """Of which facts and controls a model's scores are wanted after ``attack``."""
-    asked, unseen = ([probe for probe in own if probe.serves("train")] for own in (attack.asked(ground.facts), controls))
+    asked, unseen = ([probe for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls))
     return asked, unseen
 
 
@@ -136,8 +136,8 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str], po
             was, now = _measured(kind, base, edited, rows)
             said, role = policy.tested(kind), ROLES.get(kind, "train")
             had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
-            if had or policy.demands(group, kind):
-                required, attack = group in said.required, None if kind in ROLES else kind
+            required, attack = group in said.required, None if kind in ROLES else kind
+            if had or policy.demands(group, kind) or (required and kind in base.attacked):
                 name, may_lack = check_name(group, kind), frozenset(said.may_lack)
                 found.append(Check(name, role, langs, was, now, required, may_lack, attack))
     return found

@@ -74,7 +74,7 @@ def language_rows(checks: Sequence[Check], tests: Sequence[Test]) -> tuple[Langu
 def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> LanguageRow:
     def mean(kind: str, part: str, score: str) -> float:
         tables = [getattr(getattr(c, kind), part).table(score, c.role, [lang]) for c in checks if lang in c.langs]
-        values = np.concatenate([t[~np.isnan(t)] for t in tables])
+        values = np.concatenate([np.empty(0), *(t[~np.isnan(t)] for t in tables)])
         return float(values.mean()) if len(values) else 0.0
 
     own = [t for t in tests if t.lang == lang and t.score == "ma" and t.check in {c.name for c in checks}]
