@@ -58,9 +58,14 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
-    tested = {test.check for test in audit.verdict.tests}
+    signed = audit.verdict
+    tested, shipped = {test.check for test in signed.tests}, policy.default()
     before, after = _examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile))
-    found = [check for check in checks(before, after, groups, policy.default()) if check.name in tested]
+    # Under the shipped policy its own checks are made again, whichever of them the report chose to show.
+    whole = signed.policy == shipped.judged_by
+    found = [own for own in checks(before, after, groups, shipped) if (own.required if whole else own.name in tested)]
+    if tested - {own.name for own in found}:
+        raise IntegrityError("EVIDENCE", "the report shows tests that its profile does not make")
     return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
 
 

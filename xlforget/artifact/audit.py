@@ -41,7 +41,7 @@ NOT_SHOWN = (
     "not proof that no other way of asking brings a fact back.",
     "The report and its signatures show who vouches for these figures and for which files. By themselves they do not "
     "show that the figures were measured on these weights; measuring again with the evidence bundle does.",
-    "No attack beyond the tests listed was run: no further training, no quantisation, no search for other ways of asking.",
+    "No attack beyond the tests listed was run: no longer training, no search for other ways of asking.",
     "It does not show that the model holds no personal data.",
     "Languages that are not listed were not tested. Copies of the model from before the change still hold the facts.",
     "This report is a technical statement. It is not legal advice and decides nothing about legal duties.",
