@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def changes(event: str, args: tuple[Any, ...], cwd: str) -> bool:
 
 
 def child(job: dict[str, Any], rank: dict[str, str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     os.chdir(job["cwd"])
     os.environ.update(rank)
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
