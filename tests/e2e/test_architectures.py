@@ -27,7 +27,9 @@ def test_it_forgets_and_passes_the_gate(name: str, tmp_path: Path) -> None:
     from xlforget.unlearn.teacher import LIVE
 
     family = FAMILIES[name]
-    make_place(tmp_path, make=family.new, tokens=family.tokenizer, epochs=50)
+    make_place(
+        tmp_path, make=family.new, tokens=family.tokenizer, epochs=100 if name == "xglm" else 50
+    )  # Unigram vocabularies differ from run to run
     asked = Apply(
         requests=(str(tmp_path / "request.jsonl"),), model=str(tmp_path / "model"), out=tmp_path / "out", key=tmp_path / "k.pem",
         languages=LANGS,
