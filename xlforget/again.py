@@ -18,7 +18,7 @@ from xlforget.lm import Lm
 from xlforget.measure import policy
 from xlforget.measure.attacks import Ground
 from xlforget.measure.check import Check, Sheets
-from xlforget.measure.examine import Examination, asked_after, attacked, checks, from_rows, sheet
+from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
 from xlforget.measure.profiles import Profile, profile
@@ -60,13 +60,13 @@ def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
     signed = audit.verdict
     tested, shipped = {test.check for test in signed.tests}, policy.default()
-    before, after = _examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile))
+    before, after = _examine(lm, encoder, parallel, controls, scores, profile(signed.profile))
     # Under the shipped policy its own checks are made again, whichever of them the report chose to show.
     whole = signed.policy == shipped.judged_by
     found = [own for own in checks(before, after, groups, shipped) if (own.required if whole else own.name in tested)]
     if tested - {own.name for own in found}:
         raise IntegrityError("EVIDENCE", "the report shows tests that its profile does not make")
-    return found, test_checks(found, audit.verdict.alpha, audit.method.seed)
+    return found, test_checks(found, signed.alpha, audit.method.seed)
 
 
 def _open(parts: Mapping[str, bytes], audit: Audit) -> tuple[ParallelSet, tuple[Pair, ...], dict[str, list[list[float | None]]]]:
@@ -92,7 +92,7 @@ def _examine(
         recorded = _recorded(facts, splits["gate"], ground, scores, profile)
     except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
-    now = Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), attacked(lm, ground, splits["gate"], profile))
+    now = Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), after_attacks(lm, ground, splits["gate"], profile))
     return recorded, now
 
 

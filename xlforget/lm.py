@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xlforget.corpus.batches import Batch
+from xlforget.corpus.batches import Batch, pad
+from xlforget.corpus.encode import Encoded
 
 # How far logits may be from the model's own where only rounding differs: in fp32, and in units of the dtype's last place.
 CLOSE, PLACES = 1e-3, 4
@@ -14,6 +15,7 @@ CLOSE, PLACES = 1e-3, 4
 ELEMENTS, LEAST = 2_000_000, 128
 # Tokens that are read at a time where no gradient is wanted: what a processor's caches hold, what fills an accelerator.
 READ_CPU, READ_ELSEWHERE = 1024, 8192
+SOME_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class Lm:
     def check(self, batch: Batch) -> None:
         """Take the model ``whole`` from now on, unless head(hidden) equals its logits (up to rounding) on this batch."""
         self.whole = self.whole or not self._is_head(batch)
+
+    def try_out(self) -> None:
+        """`check` on a few tokens, whatever they say."""
+        tokens = tuple(range(min(SOME_TOKENS, self.model.config.get_text_config().vocab_size)))
+        self.check(pad([Encoded(tokens, ())], [0]))
 
     def _is_head(self, batch: Batch) -> bool:
         if self.model.get_output_embeddings() is None:

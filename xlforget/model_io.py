@@ -16,8 +16,7 @@ from safetensors import safe_open
 
 from xlforget.artifact import folder, policy
 from xlforget.artifact.papers import PAPERS, is_paper
-from xlforget.corpus.batches import pad
-from xlforget.corpus.encode import Encoded, Encoder
+from xlforget.corpus.encode import Encoder
 from xlforget.errors import MachineError, UsageError
 from xlforget.fleet import weights
 from xlforget.fleet.fleet import current
@@ -29,7 +28,6 @@ from xlforget.parallel.translators.local_model import card_licence
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tickets/*", *PAPERS)
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 REWRITTEN = frozenset({"config.json", "generation_config.json", "model.safetensors.index.json"})
-SOME_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,7 @@ def _spread(where: Path, device: str) -> Lm:
 def _checked(model: Any) -> Lm:
     """A model whose head was tried on a few tokens: how its logits come about is known before anything is measured."""
     lm = Lm(model)
-    tokens = tuple(range(min(SOME_TOKENS, model.get_input_embeddings().weight.shape[0])))
-    lm.check(pad([Encoded(tokens, ())], [0]))
+    lm.try_out()
     return lm
 
 

@@ -14,7 +14,6 @@ from xlforget.errors import MachineError
 from xlforget.former import Line
 from xlforget.lm import Lm
 from xlforget.measure import examine
-from xlforget.measure.attacks import Ground
 from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -94,10 +93,9 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
         model = model_io.open_model(asked.model, asked.device)
         base = model_io.open_model(asked.base, asked.device) if asked.base else model
         plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
-        corpus, controls = plan.corpus, plan.corpus.controls["gate"]
         if not asked.base:
             watch.stage("measuring what the model knows")
-            return _known(examine.examine(model.lm, corpus, controls), plan, asked.seed)
+            return _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked.seed)
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
         before = _examined(base.lm, plan, tested)
@@ -109,10 +107,9 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
     base, corpus, tested = plan.base, plan.corpus, profile(asked.profile)
-    verdict_controls = corpus.controls["gate"]
     output.check_room(asked, plan, work)
     watch.stage("measuring what the model knows")
-    before = after = examine.examine(base.lm, corpus, verdict_controls)
+    before = after = examine.examine(base.lm, corpus, corpus.controls["gate"])
     known = _known(before, plan, asked.seed)
     made = unlearned = candidate = None
     seconds = 0.0
@@ -124,7 +121,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         before = replace(
             before,
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
-            attacked=examine.attacked(base.lm, Ground.of(corpus), verdict_controls, tested),
+            attacked=examine.attacked(base.lm, corpus, tested),
         )
         done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
@@ -153,9 +150,8 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
 
 def _examined(lm: Lm, plan: Plan, tested: Profile, made: Sequence[Encoded] = ()) -> Examination:
     """All that the gate reads of a model, as it is and after the attacks of the profile."""
-    corpus, controls = plan.corpus, plan.corpus.controls["gate"]
-    found = examine.examine(lm, corpus, controls, made)
-    return replace(found, attacked=examine.attacked(lm, Ground.of(corpus), controls, tested))
+    found = examine.examine(lm, plan.corpus, plan.corpus.controls["gate"], made)
+    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested))
 
 
 def _known(before: Examination, plan: Plan, seed: int) -> Verdict:

@@ -14,7 +14,6 @@ from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.measure import examine as measure
-from xlforget.measure.attacks import Ground
 from xlforget.measure.gate import gate
 from xlforget.measure.profiles import profile
 from xlforget.measure.stop import stop_rule
@@ -132,7 +131,7 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     with clock("measuring"):
         before = measure.examine(lm, corpus, corpus.controls["gate"])
         tested = profile(asked.profile)
-        before = replace(before, attacked=measure.attacked(lm, Ground.of(corpus), corpus.controls["gate"], tested))
+        before = replace(before, attacked=measure.attacked(lm, corpus, tested))
         checks = measure.checks(before, before, corpus.groups, plan.policy)
         gate(checks, [], plan.policy, profile=tested.name, seed=asked.seed)
     done = stop_rule(lm, corpus, before, plan.policy)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xlforget.cli import machine_options, memory_options
+from xlforget.cli import machine_options, memory_options, question_options
 from xlforget.cli.console import tables, write_json
 
 METHODS = (
@@ -50,8 +50,8 @@ def apply(
     ],
     model: Annotated[str, typer.Option("--model", help="Folder of the model, or a hub repository.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: ./<model>-forgotten.")] = None,
-    languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
-    leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
+    languages: question_options.Languages = "auto",
+    leave_out: question_options.LeaveOut = "",
     translator: machine_options.Name = "",
     translations: machine_options.Files = None,
     paraphrases: machine_options.Paraphrases = 2,
@@ -59,13 +59,8 @@ def apply(
     endpoint: machine_options.Endpoint = "",
     licence: machine_options.Licence = "",
     remote: machine_options.Remote = False,
-    parallel: Annotated[
-        Path | None, typer.Option(rich_help_panel="Translation", help="A parallel set that `xlforget translate` wrote.")
-    ] = None,
-    skip_unreviewed: Annotated[
-        bool,
-        typer.Option("--skip-unreviewed", rich_help_panel="Translation", help="Leave out rows in review or fail, counted."),
-    ] = False,
+    parallel: machine_options.Parallel = None,
+    skip_unreviewed: machine_options.SkipUnreviewed = False,
     retain: Annotated[str | None, typer.Option(help="Text that must stay: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that the model never saw, for thresholds.")] = None,
     method: Annotated[str, typer.Option(help=f"How to forget. {METHODS}")] = "adaptive",
@@ -87,9 +82,9 @@ def apply(
         bool,
         typer.Option("--harden", help="Also against learning facts of the request again; slower, and costs other knowledge."),
     ] = False,
-    profile: Annotated[str, typer.Option(help="How hard the model is tested: quick, standard or full.")] = "standard",
-    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What a model must hold to pass (TOML).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    profile: question_options.Profile = "standard",
+    policy: question_options.Policy = None,
+    seed: question_options.Seed = 0,
     key: Annotated[Path | None, typer.Option("--key", envvar="XLFORGET_KEY", help="Private key that signs; see keygen.")] = None,
     sign: Annotated[
         str, typer.Option(help="key; certificate: the key with an authority's certificate; sigstore: an identity, no key.")
@@ -117,7 +112,7 @@ def apply(
     unseal: Annotated[
         Path | None, typer.Option("--unseal", envvar="XLFORGET_UNSEAL_KEY", help="The private key that opens sealed evidence.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: question_options.Device = "auto",
     precision: memory_options.Precision = "auto",
     optimizer: memory_options.Optimizer = "adamw",
     checkpointing: memory_options.Checkpointing = False,

@@ -1,5 +1,6 @@
 """Options of machine translation, the same in every command that has them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,6 +42,13 @@ Licence = Annotated[
 Remote = Annotated[
     bool,
     typer.Option("--allow-remote-translator", rich_help_panel=PANEL, help="Let the request's text leave this machine."),
+]
+
+Parallel = Annotated[
+    Path | None, typer.Option("--parallel", rich_help_panel=PANEL, help="A parallel set that `xlforget translate` wrote.")
+]
+SkipUnreviewed = Annotated[
+    bool, typer.Option("--skip-unreviewed", rich_help_panel=PANEL, help="Leave out rows in review or fail, counted.")
 ]
 
 

@@ -1,11 +1,10 @@
 """``xlforget measure``: what a model knows of a request, and whether a model that somebody changed would pass the gate."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xlforget.cli import machine_options
+from xlforget.cli import machine_options, question_options
 from xlforget.cli.console import tables, write_json
 
 EPILOG = """Examples:
@@ -23,8 +22,8 @@ def measure(
     model: Annotated[str, typer.Option("--model", help="Folder of the model to measure, or a hub repository.")],
     base: Annotated[str | None, typer.Option("--base", metavar="MODEL", help="For --gate: the model as it was before.")] = None,
     gate: Annotated[bool, typer.Option("--gate", help="Judge the model as `apply` would; needs --base.")] = False,
-    languages: Annotated[str, typer.Option(help="auto, or tags such as en,fr,hi.")] = "auto",
-    leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
+    languages: question_options.Languages = "auto",
+    leave_out: question_options.LeaveOut = "",
     translator: machine_options.Name = "",
     translations: machine_options.Files = None,
     paraphrases: machine_options.Paraphrases = 2,
@@ -32,19 +31,14 @@ def measure(
     endpoint: machine_options.Endpoint = "",
     licence: machine_options.Licence = "",
     remote: machine_options.Remote = False,
-    parallel: Annotated[
-        Path | None, typer.Option(rich_help_panel="Translation", help="A parallel set that `xlforget translate` wrote.")
-    ] = None,
-    skip_unreviewed: Annotated[
-        bool,
-        typer.Option("--skip-unreviewed", rich_help_panel="Translation", help="Leave out rows in review or fail, counted."),
-    ] = False,
+    parallel: machine_options.Parallel = None,
+    skip_unreviewed: machine_options.SkipUnreviewed = False,
     retain: Annotated[str | None, typer.Option(help="Text that must have stayed: JSONL, parquet or a datasets id.")] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that no model here saw, for thresholds.")] = None,
-    profile: Annotated[str, typer.Option(help="How hard the model is tested: quick, standard or full.")] = "standard",
-    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What a model must hold to pass (TOML).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    profile: question_options.Profile = "standard",
+    policy: question_options.Policy = None,
+    seed: question_options.Seed = 0,
+    device: question_options.Device = "auto",
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is stdout.")] = None,
 ) -> None:
     """Tell what a model knows of REQUEST, in each language, and whether it needs unlearning. Changes and writes no model.

@@ -32,15 +32,21 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
 
 
 def _languages(verdict: Verdict) -> Table:
-    table = Table(title="What the model knows of the facts, per language (log p in nats per token)")
-    table.add_column("")
-    for name in ("pairs", "MA before", "after", "threshold", "log p before", "after", "unseen"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+    table = _what_it_knows("pairs", "MA before", "after", "threshold", "log p before", "after", "unseen", said="verdict")
     for row in verdict.languages:
         accuracies = (f"{f:.3f}" for f in (row.ma_before, row.ma_after, row.ma_threshold))
         logps = (f"{f:.2f}" for f in (row.logp_before, row.logp_after, row.logp_unseen))
         table.add_row(row.lang, str(row.pairs), *accuracies, *logps, row.verdict.value, style=STYLES.get(row.verdict))
+    return table
+
+
+def _what_it_knows(*figures: str, said: str) -> Table:
+    """The head of a table with a row for each language: its figures, and what is ``said`` of it."""
+    table = Table(title="What the model knows of the facts, per language (log p in nats per token)")
+    table.add_column("")
+    for name in figures:
+        table.add_column(name, justify="right")
+    table.add_column(said)
     return table
 
 
@@ -55,11 +61,7 @@ FINDINGS = {
 
 def show_knowledge(console: Console, verdict: Verdict) -> None:
     """Per language what the model knows of the facts, beside what it makes of unseen text; then what that means."""
-    table = Table(title="What the model knows of the facts, per language (log p in nats per token)")
-    table.add_column("")
-    for name in ("pairs", "known", "MA", "threshold", "unseen", "log p", "unseen"):
-        table.add_column(name, justify="right")
-    table.add_column("facts")
+    table = _what_it_knows("pairs", "known", "MA", "threshold", "unseen", "log p", "unseen", said="facts")
     for row in verdict.languages:
         counts = (str(row.pairs), str(row.memorised_before))
         accuracies = (f"{f:.3f}" for f in (row.ma_before, row.ma_threshold, row.ma_unseen))

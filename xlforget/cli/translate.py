@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xlforget.cli import machine_options
+from xlforget.cli import machine_options, question_options
 from xlforget.cli.console import err, out, tables, write_json
 
 EPILOG = """Examples:
@@ -24,7 +24,7 @@ def translate(
     request: Annotated[str | None, typer.Argument(metavar="REQUEST", help="The request, JSON Lines; - for stdin.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the parallel set here (personal data).")] = None,
     languages: Annotated[str, typer.Option(help="auto, or tags such as en,es,ca.")] = "auto",
-    leave_out: Annotated[str, typer.Option(help="Languages in which a fact may be missing.")] = "",
+    leave_out: question_options.LeaveOut = "",
     translator: machine_options.Name = "",
     translations: machine_options.Files = None,
     paraphrases: machine_options.Paraphrases = 2,
@@ -32,7 +32,7 @@ def translate(
     endpoint: machine_options.Endpoint = "",
     licence: machine_options.Licence = "",
     remote: machine_options.Remote = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: question_options.Device = "auto",
     review: Annotated[
         Path | None,
         typer.Option("--review", metavar="FILE", help="Decide on rows of this set, in the terminal."),

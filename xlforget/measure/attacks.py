@@ -6,7 +6,7 @@ from, so that to a model that never saw the facts they are as exchangeable as th
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from xlforget.corpus.batches import by_length
-from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.fleet.fleet import Twin, together
@@ -36,10 +35,6 @@ class Ground:
 
     facts: Sequence[Probe]
     others: Sequence[Encoded]
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> "Ground":
-        return cls.on(corpus.facts, corpus.controls["stop"])
 
     @classmethod
     def on(cls, facts: Sequence[Probe], controls: Sequence[Probe]) -> "Ground":
@@ -98,10 +93,7 @@ class Unrelated:
     """After some steps of fine-tuning on text about others: what a user does who knows nothing of the ticket."""
 
     steps: int = 10
-
-    @property
-    def name(self) -> Kind:
-        return "after other text"
+    name: Kind = field(default="after other text", init=False)
 
     def asked(self, ground: Ground) -> list[Probe]:
         return list(ground.facts) if ground.others else []
@@ -115,10 +107,7 @@ class Relearned:
     """After some steps on the answers of one half of the facts, the other half is asked for (cf. arXiv 2406.13356)."""
 
     steps: int = 10
-
-    @property
-    def name(self) -> Kind:
-        return "after other facts"
+    name: Kind = field(default="after other facts", init=False)
 
     def asked(self, ground: Ground) -> list[Probe]:
         taught = self._taught(ground.facts)

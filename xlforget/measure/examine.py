@@ -75,7 +75,12 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
     )
 
 
-def attacked(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
+def attacked(lm: Lm, corpus: Corpus, profile: Profile) -> dict[str, Sheets]:
+    """`after_attacks` on what a run reads; the controls are those of the verdict."""
+    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"], profile)
+
+
+def after_attacks(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
     """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
     found: dict[str, Sheets] = {}
     for attack in profile.attacks:

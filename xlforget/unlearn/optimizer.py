@@ -116,11 +116,11 @@ class Optimizer(Twin):
             master = self.masters[name]
             if part == MASTER:
                 master.copy_(placed(value, master))
+                self._settle(name)
             elif part == "step":  # a count on the host, of the type that each optimizer wants
                 self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
             else:
                 self._adamw.state[master][part] = placed(value, master)
-            self._settle(name)
 
 
 def _master(weight: Parameter, original: Tensor | None) -> Parameter:
