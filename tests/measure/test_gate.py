@@ -8,12 +8,14 @@ import pytest
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
-from xlforget.measure.check import Check, Sheets, memorised
+from xlforget.measure.check import Check, Sheets, Table, memorised
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import judge
 from xlforget.measure.policy import default
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import ProbeScores, Sheet
+from xlforget.measure.tester import Tester
+from xlforget.measure.thresholds import Tested
 from xlforget.measure.verdict import Outcome, Verdict
 
 LANGS, POLICY = ("en", "fr"), default()
@@ -207,3 +209,19 @@ def test_in_one_language_unseen_answers_that_reach_ma_1_leave_no_test_without_si
     own = replace(check(base, gold), langs=LANGS[:1])
     assert verdict(own).passed
     assert not verdict(replace(own, edited=base)).passed
+
+
+def test_the_smallest_leak_is_what_tests_of_the_gate_find_and_no_others() -> None:
+    """In one language MA over facts is none of them."""
+    own = replace(check(one_language(BASE), one_language(GOLD)), langs=LANGS[:1])
+    seen: list[tuple[str, str]] = []
+
+    def run(self: Tester, level: str, column: int | None, facts: Table, controls: Table) -> Tested:
+        seen.append((level, "ma" if float(np.nanmax(facts)) <= 1.0 and float(np.nanmin(facts)) >= 0.0 else "other"))
+        return Tested(0.0, 1.0, 0.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tester, "run", run)
+        assert smallest_leak([own], 0.01, 0, trials=2) is None
+    assert ("pair", "ma") in seen
+    assert ("fact", "ma") not in seen
