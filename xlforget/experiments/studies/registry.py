@@ -1,0 +1,51 @@
+"""All studies by name, and how one is run from end to end."""
+
+from pathlib import Path
+
+from xlforget.errors import UsageError
+from xlforget.experiments import results
+from xlforget.experiments.main import Bench
+from xlforget.experiments.runs import Say
+from xlforget.experiments.studies import bed, kappa, methods, plots, sampling, tables, transfer
+from xlforget.experiments.studies.study import Study, cells, run_cells
+
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (kappa.STUDY, transfer.STUDY, sampling.STUDY, methods.STUDY)
+}  # fmt: skip
+
+
+def run(
+    name: str,
+    dataset: str,
+    data: Path | None,
+    model: str | None,
+    out: Path,
+    *,
+    quick: bool,
+    seeds: int | None,
+    jobs: int,
+    say: Say,
+) -> Bench:
+    """The study ``name`` in ``out``/<set>/<study>: cells, results.json, results.md and the plot.
+
+    Raises UsageError for a set that is none, without its data, or without matplotlib.
+    """
+    plots.check()
+    study = STUDIES[name]
+    _check(study, seeds, jobs)
+    where = bed.prepare(dataset, data, model, out, quick=quick, say=say)
+    study.prepare(where, say)
+    done = run_cells(study, where, cells(study, where, quick=quick, seeds=seeds), say, jobs=jobs)
+    document = tables.document(study, where, done)
+    markdown = tables.markdown(study, document)
+    target = where.folder / study.name
+    results.write(target, document, markdown)
+    study.plot(document, target / f"{name}.svg")
+    return Bench(True, document, markdown)
+
+
+def _check(study: Study, seeds: int | None, jobs: int) -> None:
+    if jobs < 1:
+        raise UsageError("--jobs is 1 or more.", do="Leave it out to run one cell at a time.", code="JOBS")
+    if seeds is not None and not 1 <= seeds <= len(study.seeds):
+        raise UsageError(f"--seeds is 1 to {len(study.seeds)}.", do="Leave it out to run them all.", code="SEEDS")

@@ -1,0 +1,170 @@
+"""One cell: the real line in this process, and what it left of the facts, of what must stay, and of the distance to gold."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from xlforget import model_io, pipeline, planning
+from xlforget.asked import Apply
+from xlforget.corpus.probes import Probe, encode_pairs
+from xlforget.experiments import figures
+from xlforget.experiments.studies.bed import Bed
+from xlforget.experiments.studies.study import Cell, Figures
+from xlforget.lm import Lm
+from xlforget.measure import examine as measure
+from xlforget.measure.examine import Kept
+from xlforget.measure.gate import gate
+from xlforget.measure.memorization import token_scores
+from xlforget.measure.scores import Sheet
+from xlforget.planning import Plan
+from xlforget.unlearn.engine import Round
+
+CANDIDATES = 16
+
+
+def run(cell: Cell, bed: Bed) -> Figures:
+    """Unlearn as the cell's arm has it, then measure in all languages of the set, whichever were unlearned."""
+    if cell.arm.given:
+        return measured(bed, bed.folder / cell.arm.given if cell.arm.given != "base" else bed.base)
+    scratch = bed.folder / "scratch" / cell.name
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        done, spent = erase(asked(cell, bed, scratch / "out"), scratch / "model")
+        return measured(bed, scratch / "model" if done else bed.base) | spent
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
+    """What `apply` is asked for this cell."""
+    arm = cell.arm
+    teacher = str(bed.folder / arm.teacher) if arm.teacher else ""
+    return replace(
+        bed.asked(out), method=arm.method, languages=arm.languages or bed.languages, teacher=teacher, seed=cell.seed
+    )  # fmt: skip
+
+
+def erase(own: Apply, kept: Path) -> tuple[bool, Figures]:
+    """`pipeline.apply`, its changed model kept at ``kept`` whatever the gate says (False: none was made), and what it cost."""
+    began = time.monotonic()
+    applied = pipeline.apply(own, _Keeping(kept))
+    audit = json.loads((applied.folder / "audit.json").read_text("utf-8"))
+    spent = {
+        "steps": audit["method"]["steps"],
+        "unlearning": audit["method"]["seconds"],
+        "seconds": time.monotonic() - began,
+    }
+    return kept.is_dir(), spent
+
+
+@dataclass(frozen=True)
+class _Keeping:
+    target: Path
+
+    def stage(self, name: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def round(self, seen: Round) -> None: ...
+
+    def candidate(self, folder: Path) -> None:
+        shutil.copytree(folder, self.target)
+
+
+def measured(bed: Bed, model: Path) -> Figures:
+    """Figures of the model that lies at ``model``: over languages, and under "languages" by language."""
+    base = model_io.open_model(str(bed.base), "auto")
+    plan = _plan(bed, base)
+    own = model_io.reopen(model)
+    before = measure.examine(base.lm, plan.corpus, plan.corpus.controls["gate"])
+    after = measure.examine(own, plan.corpus, plan.corpus.controls["gate"])
+    checks = measure.checks(before, after, plan.corpus.groups, plan.policy)
+    bounds = measure.bounds(before, after, plan.policy)
+    verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
+    others = measure.kept(own, figures.bystanders(base.encoder, bed.files["bystanders"]))
+    languages = _by_language(plan, after, others, _ranked(own, plan))
+    return _over(languages) | {
+        "gate": float(verdict.passed),
+        "ks": _distance(after.facts, bed, plan),
+        "languages": languages,
+    }
+
+
+def _plan(bed: Bed, base: model_io.Opened) -> Plan:
+    whole = bed.asked(bed.folder / "none")
+    return planning.plan(whole, planning.read_inputs(whole), base)
+
+
+def _by_language(
+    plan: Plan, after: measure.Examination, others: Sequence[Kept], ranked: dict[str, list[bool]]
+) -> dict[str, Figures]:
+    """Means over the pairs of each language, in the wordings that training reads."""
+    found: dict[str, Figures] = {}
+    for lang in plan.corpus.langs:
+        own = [s for p, s in zip(after.facts.probes, after.facts.scores, strict=True) if p.lang == lang and p.serves("train")]
+        kept = {
+            part: next((k for k in texts if k.lang == lang), None)
+            for part, texts in (("retain", after.retain), ("bystanders", others), ("unseen", after.unseen))
+        }
+        found[lang] = {
+            "forget_ma": _mean(s.ma for s in own),
+            "forget_logp": _mean(s.logp for s in own),
+            "forget_ppl": float(np.exp(-_mean(s.logp for s in own))),
+            "extraction": _mean(s.es for s in own),
+            "pa": _mean(map(float, ranked[lang])) if ranked.get(lang) else None,
+        }
+        found[lang] |= {f"{part}_ma": k.ma if k else None for part, k in kept.items()}
+        found[lang] |= {f"{part}_ppl": k.perplexity if k else None for part, k in kept.items()}
+    return found
+
+
+def _over(languages: dict[str, Figures]) -> Figures:
+    """Means over languages, and the worst language: most left of the facts, least left of what must stay."""
+    names = next(iter(languages.values()))
+    columns = {name: [own[name] for own in languages.values() if own[name] is not None] for name in names}
+    found: Figures = {name: _mean(values) if values else None for name, values in columns.items()}
+    found["forget_ma_worst"] = max(columns["forget_ma"])
+    found["retain_ma_worst"] = min(columns["retain_ma"], default=None)
+    found["bystanders_ma_worst"] = min(columns["bystanders_ma"], default=None)
+    return found
+
+
+def _ranked(lm: Lm, plan: Plan) -> dict[str, list[bool]]:
+    """Per language and fact that has other answers: whether the true one is more likely than each of them (PA)."""
+    probes, _ = encode_pairs(plan.base.encoder, plan.parallel.usable(), CANDIDATES, {"train", "all"})
+    first = {(p.row, p.lang): p for p in reversed(probes) if p.alternatives}
+    found: dict[str, list[bool]] = {}
+    for probe, won in zip(first.values(), outranks(lm, list(first.values())), strict=True):
+        found.setdefault(probe.lang, []).append(won)
+    return found
+
+
+def outranks(lm: Lm, probes: Sequence[Probe]) -> list[bool]:
+    """Probing accuracy of each probe: its answer's mean log-probability is above those of all its alternatives."""
+    scores = iter(token_scores(lm, [text for p in probes for text in (p.text, *p.alternatives)]))
+    found = []
+    for probe in probes:
+        own, *others = (next(scores).mean_logp for _ in range(1 + len(probe.alternatives)))
+        found.append(own > max(others))
+    return found
+
+
+def _distance(after: Sheet, bed: Bed, plan: Plan) -> float | None:
+    """KS distance of the facts' mean log-probabilities to those under gold."""
+    if bed.gold is None:
+        return None
+    gold = measure.sheet(model_io.reopen(bed.gold), plan.corpus.facts)
+    one, other = ([score.logp for score in sheet.scores] for sheet in (after, gold))
+    return float(ks_2samp(one, other).statistic)
+
+
+def _mean(values: Iterable[Any]) -> float:
+    return float(np.mean(list(values)))
