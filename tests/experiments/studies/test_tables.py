@@ -19,7 +19,7 @@ from xlforget.experiments.studies.study import Figures, Study, cells, run_cells
 def found(folder: Path, *, quick: bool = False) -> Figures:
     bed = fake.bed(folder)
     done = run_cells(fake.STUDY, bed, cells(fake.STUDY, bed, quick=quick), lambda line: None)
-    return tables.document(fake.STUDY, bed, done)
+    return tables.document(fake.STUDY, bed, done, "abc123", quick=quick)
 
 
 def test_the_interval_is_that_of_scipy() -> None:
@@ -46,7 +46,7 @@ def test_the_table_tells_intervals_ties_and_where_it_comes_from(tmp_path: Path) 
     assert "| gold | 0.000 | 0.500 |  |  |" in text
     assert "over 3 seeds" in text
     assert "not the published checkpoints" in text
-    assert f"Commit {tables.commit()}" in text
+    assert "Commit abc123." in text
     assert "cores" in text.splitlines()[-1]
 
 
@@ -54,12 +54,17 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     text = tables.markdown(fake.STUDY, found(tmp_path, quick=True))
     assert "±" not in text
     assert "no interval" in text
+    assert "quick form" in text
 
 
 def test_every_plot_is_well_formed_and_the_same_twice(tmp_path: Path) -> None:
     document = found(tmp_path)
     series = {"series": {"a": [{"gone": 1, "kept": 2}, {"gone": 2, "kept": 3}]}}
-    plots = [Pareto(Axis("gone", "gone"), Axis("kept", "kept")), Heat("gone", "gone"), Lines(Axis("gone", "g"), Axis("kept", "k"))]
+    plots = [
+        Pareto(Axis("gone", "gone"), Axis("kept", "kept")),
+        Heat("gone", "gone"),
+        Lines(Axis("gone", "g"), Axis("kept", "k")),
+    ]
     for number, plot in enumerate(plots):
         one, two = tmp_path / f"{number}-a.svg", tmp_path / f"{number}-b.svg"
         for target in (one, two):

@@ -1,7 +1,7 @@
 """What every cell of a study stands on: a set's files, a base that knows it by heart, gold that never did, and a key."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xlforget.artifact import keys
@@ -23,7 +23,7 @@ class Bed:
 
     chosen: Set
     folder: Path
-    files: Mapping[Part, Path]
+    files: Mapping[Part, Path] = field(hash=False)
     base: Path
     gold: Path | None
     key: Path

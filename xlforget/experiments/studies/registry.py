@@ -31,12 +31,12 @@ def run(
     Raises UsageError for a set that is none, without its data, or without matplotlib.
     """
     plots.check()
-    study = STUDIES[name]
+    study, commit = STUDIES[name], tables.commit()  # of what was loaded now, not of what stands there at the end
     _check(study, seeds, jobs)
     where = bed.prepare(dataset, data, model, out, quick=quick, say=say)
     study.prepare(where, say)
     done = run_cells(study, where, cells(study, where, quick=quick, seeds=seeds), say, jobs=jobs)
-    document = tables.document(study, where, done)
+    document = tables.document(study, where, done, commit, quick=quick)
     markdown = tables.markdown(study, document)
     target = where.folder / study.name
     results.write(target, document, markdown)

@@ -16,14 +16,18 @@ OWN = "Small models trained from nothing for this, until they knew the texts by 
 GIVEN = "The model is the one that --model names."
 SEEDED = "Mean and 95 % interval (Student's t) over {n} seeds; arms tie where the interval of their paired difference has 0."
 ONE = "One seed: there is no interval."
+SHORT = (
+    "The quick form: few arms, one seed, a fifth of the steps' work. It shows that the experiment runs, not what a method can do."
+)
 
 
-def document(study: Study, bed: Bed, done: Sequence[Done]) -> Figures:
+def document(study: Study, bed: Bed, done: Sequence[Done], commit: str, *, quick: bool) -> Figures:
     """All of it as plain data: estimates by arm and figure, means by arm, language and figure, and the cells."""
     arms = dict.fromkeys(own.cell.arm.name for own in done)
     return results.origin(study.name) | {
-        "commit": commit(),
+        "commit": commit,
         "set": bed.chosen.name,
+        "quick": quick,
         "models": GIVEN if bed.gold is None else OWN,
         "question": study.question,
         "claim": study.claim,
@@ -91,6 +95,7 @@ def markdown(study: Study, found: Figures) -> str:
         *results.table(head, *rows),
         "",
         SEEDED.format(n=found["seeds"]) if found["seeds"] > 1 else ONE,
+        *([SHORT] if found["quick"] else []),
         f"{found['models']} Commit {found['commit']}.",
         "",
         results.origin_line(found),

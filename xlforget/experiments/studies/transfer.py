@@ -22,4 +22,5 @@ STUDY = Study(
     ),
     plot=plots.Heat("forget_ma", "forget MA (1: known by heart)"),
     run=trial.run,
+    quick=3,
 )  # fmt: skip

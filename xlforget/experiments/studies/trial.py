@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Cell, Figures
 from xlforget.lm import Lm
 from xlforget.measure import examine as measure
-from xlforget.measure.examine import Kept
+from xlforget.measure.examine import Examination, Kept
 from xlforget.measure.gate import gate
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.scores import Sheet
@@ -79,33 +80,42 @@ class _Keeping:
         shutil.copytree(folder, self.target)
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """What all cells of a bed are measured against. ``gold``: mean log-probabilities of the facts; None without gold."""
+
+    plan: Plan
+    before: Examination
+    gold: list[float] | None
+
+
+@lru_cache(1)
+def _ground(bed: Bed) -> _Ground:
+    asked = bed.asked(bed.folder / "none")
+    plan = planning.plan(asked, planning.read_inputs(asked), model_io.open_model(asked.model, asked.device))
+    gold = measure.sheet(model_io.reopen(bed.gold), plan.corpus.facts) if bed.gold else None
+    before = measure.examine(plan.base.lm, plan.corpus, plan.corpus.controls["gate"])
+    return _Ground(plan, before, _logps(gold) if gold else None)
+
+
 def measured(bed: Bed, model: Path) -> Figures:
     """Figures of the model that lies at ``model``: over languages, and under "languages" by language."""
-    base = model_io.open_model(str(bed.base), "auto")
-    plan = _plan(bed, base)
-    own = model_io.reopen(model)
-    before = measure.examine(base.lm, plan.corpus, plan.corpus.controls["gate"])
+    ground = _ground(bed)
+    plan, own = ground.plan, model_io.reopen(model)
     after = measure.examine(own, plan.corpus, plan.corpus.controls["gate"])
-    checks = measure.checks(before, after, plan.corpus.groups, plan.policy)
-    bounds = measure.bounds(before, after, plan.policy)
+    checks = measure.checks(ground.before, after, plan.corpus.groups, plan.policy)
+    bounds = measure.bounds(ground.before, after, plan.policy)
     verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
-    others = measure.kept(own, figures.bystanders(base.encoder, bed.files["bystanders"]))
+    others = measure.kept(own, figures.bystanders(plan.base.encoder, bed.files["bystanders"]))
     languages = _by_language(plan, after, others, _ranked(own, plan))
     return _over(languages) | {
         "gate": float(verdict.passed),
-        "ks": _distance(after.facts, bed, plan),
+        "ks": float(ks_2samp(_logps(after.facts), ground.gold).statistic) if ground.gold else None,
         "languages": languages,
     }
 
 
-def _plan(bed: Bed, base: model_io.Opened) -> Plan:
-    whole = bed.asked(bed.folder / "none")
-    return planning.plan(whole, planning.read_inputs(whole), base)
-
-
-def _by_language(
-    plan: Plan, after: measure.Examination, others: Sequence[Kept], ranked: dict[str, list[bool]]
-) -> dict[str, Figures]:
+def _by_language(plan: Plan, after: Examination, others: Sequence[Kept], ranked: dict[str, list[bool]]) -> dict[str, Figures]:
     """Means over the pairs of each language, in the wordings that training reads."""
     found: dict[str, Figures] = {}
     for lang in plan.corpus.langs:
@@ -157,13 +167,8 @@ def outranks(lm: Lm, probes: Sequence[Probe]) -> list[bool]:
     return found
 
 
-def _distance(after: Sheet, bed: Bed, plan: Plan) -> float | None:
-    """KS distance of the facts' mean log-probabilities to those under gold."""
-    if bed.gold is None:
-        return None
-    gold = measure.sheet(model_io.reopen(bed.gold), plan.corpus.facts)
-    one, other = ([score.logp for score in sheet.scores] for sheet in (after, gold))
-    return float(ks_2samp(one, other).statistic)
+def _logps(sheet: Sheet) -> list[float]:
+    return [score.logp for score in sheet.scores]
 
 
 def _mean(values: Iterable[Any]) -> float:
