@@ -101,6 +101,7 @@ STUDIES = {
     "kappa": "retain text weighed by the teacher's confidence, by constants, one token off",
     "methods": "every method of the engine on the same facts",
     "sampling": "the order of the languages, what it does and costs",
+    "teacher": "whose confidence weighs retain text",
     "transfer": "unlearn in one language, measure in all",
 }
 EXPERIMENTS: dict[str, tuple[str, Callable[[Asked], "Bench"]]] = {
@@ -142,7 +143,7 @@ def bench(
     """Run an experiment; its table goes to the terminal and, as Markdown and JSON, into a folder of --out.
 
     Small models are trained until they know a set by heart; those that are in --out already are not trained again.
-    Studies (kappa, methods, sampling, transfer) also draw a plot, and go on where they stopped.
+    Studies (kappa, methods, sampling, teacher, transfer) also draw a plot, and go on where they stopped.
     Exit 1: a command that was run did not end with 0, or a figure missed its target.
     """
     from xlforget.errors import UsageError

@@ -1,14 +1,16 @@
 """A cell's figures agree with plain loops over the same model: PA over candidates, perplexity as `evaluate` computes it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
+from transformers import BertConfig, BertForMaskedLM
 
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe
-from xlforget.experiments.studies import trial
+from xlforget.experiments.studies import teachers, trial
 from xlforget.lm import Lm
 from xlforget.measure import examine
 
@@ -51,3 +53,16 @@ def test_perplexity_is_that_of_a_plain_loop_over_tokens(lm: Lm, encoder: Encoder
     assert ours.perplexity == pytest.approx(float(torch.cat(logps).mean().neg().exp()), rel=1e-4)
     each = [examine.kept(lm, [Text("0", "en", text)])[0].perplexity for text in texts]
     assert each == pytest.approx([float(own.mean().neg().exp()) for own in logps], rel=1e-4)
+
+
+@pytest.mark.parametrize("pieces", [teachers.word_pieces, teachers.unigrams])
+def test_a_masked_teacher_learns_to_fill_what_is_hidden(pieces: Callable[..., object], sentences: tuple[str, ...]) -> None:
+    tokenizer: Any = pieces(sentences, 200)
+    torch.manual_seed(0)
+    shape = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        pad_token_id=0,
+    )  # fmt: skip
+    model = BertForMaskedLM(shape)
+    first = teachers.fill_masks(model, tokenizer, sentences, epochs=1)
+    assert teachers.fill_masks(model, tokenizer, sentences, epochs=300) < 0.7 * first

@@ -6,11 +6,11 @@ from xlforget.errors import UsageError
 from xlforget.experiments import results
 from xlforget.experiments.main import Bench
 from xlforget.experiments.runs import Say
-from xlforget.experiments.studies import bed, kappa, methods, plots, sampling, tables, transfer
+from xlforget.experiments.studies import bed, kappa, methods, plots, sampling, tables, teacher, transfer
 from xlforget.experiments.studies.study import Study, cells, run_cells
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (kappa.STUDY, transfer.STUDY, sampling.STUDY, methods.STUDY)
+    study.name: study for study in (kappa.STUDY, transfer.STUDY, sampling.STUDY, methods.STUDY, teacher.STUDY)
 }  # fmt: skip
 
 
