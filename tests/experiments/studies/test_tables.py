@@ -1,6 +1,7 @@
 """What a study says of itself: intervals, ties, where it comes from; and the plots."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
 def test_every_plot_is_well_formed_and_the_same_twice(tmp_path: Path) -> None:
     document = found(tmp_path)
     series = {"series": {"a": [{"gone": 1, "kept": 2}, {"gone": 2, "kept": 3}]}}
-    plots = [
+    plots: list[Callable[[Figures, Path], None]] = [
         Pareto(Axis("gone", "gone"), Axis("kept", "kept")),
         Heat("gone", "gone"),
         Lines(Axis("gone", "g"), Axis("kept", "k")),

@@ -49,7 +49,7 @@ def _keep(model: Any, tokenizer: Any, folder: Path) -> None:
 
 def _causal(bed: Bed, texts: Sequence[str], layers: int, width: int) -> tuple[Any, Any]:
     """With the base's own tokens."""
-    tokenizer = AutoTokenizer.from_pretrained(bed.base, trust_remote_code=False, local_files_only=True)
+    tokenizer: Any = AutoTokenizer.from_pretrained(bed.base, trust_remote_code=False, local_files_only=True)
     encoder = Encoder(tokenizer, CONTEXT)
     model = new_model(tokenizer, layers=layers, width=width, context=CONTEXT, seed=1)
     encoded = [encoder.encode(text, None) for text in texts]
@@ -61,7 +61,7 @@ def _masked(name: str, texts: Sequence[str], bed: Bed) -> tuple[Any, Any]:
     torch.manual_seed(1)
     bert = name == "teacher-mbert"
     tokenizer = word_pieces(texts, bed.chosen.vocabulary) if bert else unigrams(texts, bed.chosen.vocabulary)
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": len(tokenizer), "hidden_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
         "intermediate_size": 384, "pad_token_id": 0,
     }  # fmt: skip
