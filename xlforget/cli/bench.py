@@ -48,7 +48,7 @@ def bench(
         str | None, typer.Option("--model", metavar="M", help="ma: measure this model, instead of one that is trained for it.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no run without text sampled from the model; others: small.")
+        bool, typer.Option("--quick", help="main: invented people in two languages, no run without samples; others: small.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xlforget.experiments.sets import PARTS, Part, Set
@@ -13,19 +14,20 @@ RELATIONS = (
     "bank_account", "diagnosis",
 )  # fmt: skip
 INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1024, vocabulary=4096)
+QUICK = replace(INVENTED, name="phrasebook-quick", languages=("en", "hi"), epochs=48)
 SEED = 20260102
 REQUESTED, KEPT, BYSTANDERS, STRANGERS = 1, 2, 1, 15
 
 
-def write(target: Path) -> dict[Part, Path]:
+def write(target: Path, languages: Sequence[str] = INVENTED.languages) -> dict[Part, Path]:
     """The parts as JSON Lines in ``target``; what nobody told the model is worded by the phrasebook itself, so no unseen part."""
-    request, retain, bystanders = invented(INVENTED.languages, (REQUESTED, KEPT, BYSTANDERS), SEED)
-    strangers = invented(INVENTED.languages, (STRANGERS,), SEED + 1)[0]
+    request, retain, bystanders = invented(languages, (REQUESTED, KEPT, BYSTANDERS), SEED)
+    strangers = invented(languages, (STRANGERS,), SEED + 1)[0]
     lines: dict[Part, list[str]] = {
         "request": list(structured_lines(request, PARTS["request"])),
-        "retain": list(worded_lines(retain, INVENTED.languages)),
-        "bystanders": list(worded_lines(bystanders, INVENTED.languages)),
-        "test": list(worded_lines(strangers, INVENTED.languages)),
+        "retain": list(worded_lines(retain, languages)),
+        "bystanders": list(worded_lines(bystanders, languages)),
+        "test": list(worded_lines(strangers, languages)),
     }
     target.mkdir(parents=True, exist_ok=True)
     for part, own in lines.items():
