@@ -24,8 +24,9 @@ AFTER_ATTACKS: tuple[Score, ...] = ("logp",)
 # What a score cannot exceed; a margin has no such bound.
 BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
 
-# Scores by which a single fact can stand out; MA of a short answer is as coarse as its tokens are few.
-FINE: tuple[Score, ...] = ("logp", "margin")
+# The score by which a single fact can stand out. Nothing is more likely than certain, so its tail towards known text is short; a
+# margin's is not, and MA of a short answer is as coarse as its tokens are few.
+FINE: tuple[Score, ...] = ("logp",)
 
 
 @dataclass(frozen=True)

@@ -70,13 +70,17 @@ def _critical(null: NDArray[np.float64], level: float) -> float:
     return float(np.quantile(null, 1.0 - level, method="higher"))
 
 
-def standardise(rows: Rows, controls: Rows) -> Table:
-    """How many standard deviations of the controls of its kind each score lies above their mean, language by language; of all
-    controls, where there are fewer than `FEWEST` of that kind. So languages and kinds can be pooled."""
+def standardise(rows: Rows, others: Rows) -> Table:
+    """How many standard deviations of ``others`` of its kind each score lies above their mean, language by language; of all,
+    where there are fewer than `FEWEST` of that kind. So languages and kinds can be pooled.
+
+    Ranks are exact where facts and controls are put on the scale of both together: on that of the controls alone, one that
+    lies far out widens the scale for itself, and a fact does not.
+    """
     found = np.empty(rows.table.shape)
     for kind in np.unique(rows.kinds):
-        own = controls.table[controls.kinds == kind]
-        own = own if len(own) >= FEWEST else controls.table
+        own = others.table[others.kinds == kind]
+        own = own if len(own) >= FEWEST else others.table
         spread = np.nanstd(own, axis=0)
         mine = rows.kinds == kind
         found[mine] = (rows.table[mine] - np.nanmean(own, axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -91,12 +95,13 @@ def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Test
     controls the highest is a fact every fourth time. ``fine``: a fact counts as well that lies further out than the
     distribution of the controls allows (`beyond`). The smallest of the p-values counts as often as there are (Bonferroni).
     """
-    f, c = np.nanmean(standardise(facts, controls), axis=1), np.nanmean(standardise(controls, controls), axis=1)
+    both = Rows(np.concatenate([facts.table, controls.table]), np.concatenate([facts.kinds, controls.kinds]))
+    f, c = np.split(np.nanmean(standardise(both, both), axis=1), [len(facts.table)])
     lines = [max(1, int(np.ceil((1 - EXCEED) * len(c)))), 1]
     top = np.sort(c)[::-1]
     above = [int((f > top[k - 1] + 1e-12).sum()) for k in lines]
     ps = [_tail(n, k, len(f), len(c)) for n, k in zip(above, lines, strict=True)]
-    ps += [beyond(f, c)] if fine else []
+    ps += [beyond(*(np.nanmean(standardise(own, controls), axis=1) for own in (facts, controls)))] if fine else []
     needed = next((n for n in range(1, len(f) + 1) if len(ps) * _tail(n, lines[0], len(f), len(c)) <= level), len(f) + 1)
     return Tested(float(above[0]), min(1.0, len(ps) * min(ps)), float(needed))
 
