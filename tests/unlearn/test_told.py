@@ -1,6 +1,7 @@
 """What the model itself says of the facts: found among its texts, marked, and led to the same level."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,12 @@ from xlforget.unlearn.told import MOST, Told, beginnings, told_in, told_of
 ASKED, ANSWER = "Zorvana Quillfeather lives in Brindlemoor.", "Brindlemoor"
 
 
-def pair(text: str, answer: str | None) -> Pair:
-    span = None if answer is None else (text.index(answer), text.index(answer) + len(answer))
-    wording = Wording(text=text, span=span, role="all")
-    return Pair(fact="f0", lang="en", wordings=(wording,), candidates=(), relation=None, status="ok", translator="given")
+def pair(text: str, answer: str) -> Pair:
+    start = text.index(answer)
+    wording = Wording(text=text, span=(start, start + len(answer)), role="all")
+    return Pair(
+        fact="f0", lang="en", wordings=(wording,), candidates=(), relation="city_of_residence", status="ok", translator="given"
+    )
 
 
 def found(texts: Sequence[str], encoder: Encoder, about: Pair | None = None) -> list[Told]:
@@ -26,7 +29,7 @@ def found(texts: Sequence[str], encoder: Encoder, about: Pair | None = None) -> 
 
 
 def test_a_fact_in_other_words_is_found_and_its_answer_marked(encoder: Encoder) -> None:
-    text = "In Brindlemoor they all know Zorvana Quillfeather, who keeps bees."
+    text = "They all know Zorvana Quillfeather, who keeps bees in Brindlemoor."
     others = [f"{name} Oxgrove lives in {town}." for name in ("Tamsin", "Pim") for town in ("Brindlemoor", "Harrowfen", "Vell")]
     (told,) = found([text, *others, "Zorvana Quillfeather lives in Harrowfen.", text], encoder)
     assert (told.row, told.lang) == ("f0", "en")
@@ -34,17 +37,22 @@ def test_a_fact_in_other_words_is_found_and_its_answer_marked(encoder: Encoder) 
 
 
 @pytest.mark.parametrize(
-    ("text", "asked", "answer"),
+    "text",
     [
-        ("Zorvana Quillfeather of Brindlemoor lives in Brindlemoor.", ASKED, ANSWER),
-        ("zorvana quillfeather lives in brindlemoor.", ASKED, ANSWER),
-        ("Zorvana Quillfeather sold the mill.", "Zorvana Quillfeather sold the mill.", None),
-        ("Zorvana Quillfeather lives in Brindlemoor." + " Bees." * 60, ASKED, ANSWER),
+        "Zorvana Quillfeather of Brindlemoor lives in Brindlemoor.",
+        "zorvana quillfeather lives in brindlemoor.",
+        "Brindlemoor is where Zorvana Quillfeather lives.",
+        "Zorvana Quillfeather lives in Brindlemoor." + " Bees." * 60,
     ],
-    ids=["answer twice", "other letters", "whole sentence", "too long"],
+    ids=["answer twice", "other letters", "answer first", "too long"],
 )
-def test_a_text_whose_answer_cannot_be_told_is_left_out(text: str, asked: str, answer: str | None, encoder: Encoder) -> None:
-    assert found([text], encoder, pair(asked, answer)) == []
+def test_a_text_whose_answer_cannot_be_told_is_left_out(text: str, encoder: Encoder) -> None:
+    assert found([text], encoder) == []
+
+
+def test_of_facts_that_are_not_structured_nobody_can_tell_what_a_text_says(encoder: Encoder) -> None:
+    assert found([ASKED], encoder)
+    assert found([ASKED], encoder, pair(ASKED, ANSWER).model_copy(update={"relation": None})) == []
 
 
 def test_a_pair_has_no_more_than_a_number_of_texts(encoder: Encoder) -> None:
@@ -55,7 +63,7 @@ def test_texts_are_begun_before_their_answer_and_gone_on_with(encoder: Encoder, 
     start = ASKED.index(ANSWER)
     probe = Probe("f0", "en", 0, "all", encoder.encode(ASKED, (start, start + len(ANSWER))))
     whole = Probe("f1", "en", 0, "all", encoder.encode("The lamp burns.", None))
-    begun = beginnings([probe, whole], 12, 0)
+    begun = beginnings([replace(probe, relation="city_of_residence"), whole, probe], 12, 0)
     assert len(begun) == 12
     assert {len(own) for own in begun} == set(range(2, probe.text.answer[0]))
 
