@@ -64,7 +64,7 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Passed:
 
     asked = Apply(
         requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
-        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu",
+        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu", profile="quick",
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "unlearn", exchange)

@@ -136,7 +136,7 @@ def bench(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Studies: cells at a time, a process and a thread each.")] = 1,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no run without text sampled from the model; others: small.")
+        bool, typer.Option("--quick", help="main: invented people in two languages, no run without samples; others: small.")
     ] = False,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
