@@ -28,7 +28,14 @@ class Size:
 
 INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1024, vocabulary=4096)
 QUICK = Set("phrasebook-quick", ("en", "hi"), epochs=40, batch_tokens=1024, vocabulary=1500)
-SIZES = {INVENTED.name: Size(), QUICK.name: Size(RELATIONS[:4], requested=2, kept=3)}
+STUDIED = Set("phrasebook-studies", INVENTED.languages, epochs=26, batch_tokens=1024, vocabulary=4096)
+QUICK_STUDIED = Set("phrasebook-studies-quick", QUICK.languages, epochs=30, batch_tokens=1024, vocabulary=2048)
+SIZES = {
+    INVENTED.name: Size(),
+    QUICK.name: Size(RELATIONS[:4], requested=2, kept=3),
+    STUDIED.name: Size(requested=2, kept=3),
+    QUICK_STUDIED.name: Size(kept=1),
+}
 SEED = 20260102
 
 

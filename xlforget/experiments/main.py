@@ -78,7 +78,7 @@ def asked_of(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -
 
 def files_of(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
     """The set's parts, written into ``target``. Raises UsageError NO_DATA for a published set without its data."""
-    if chosen in (INVENTED, invented_data.QUICK):
+    if chosen.name in invented_data.SIZES:
         return invented_data.write(target, chosen)
     if data is None:
         raise UsageError(
