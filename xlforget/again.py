@@ -16,7 +16,7 @@ from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
 from xlforget.measure import policy
-from xlforget.measure.attacks import Ground
+from xlforget.measure.attacks import ATTACKS, Ground
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
@@ -100,10 +100,10 @@ def _recorded(
     facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
 ) -> Examination:
     after_each: dict[str, Sheets] = {}
-    for attack in profile.attacks:
-        asked, unseen = asked_after(attack, ground, controls)
-        both = from_rows([*asked, *unseen], scores["attacked_before"][attack.name]).scores
-        after_each[attack.name] = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+    for name in profile.attacks:
+        asked, unseen = asked_after(ATTACKS[name], ground, controls)
+        both = from_rows([*asked, *unseen], scores["attacked_before"][name]).scores
+        after_each[name] = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
     plain = [from_rows(own, scores[name]) for own, name in ((facts, "facts_before"), (controls, "controls_before"))]
     return Examination(plain[0], plain[1], (), (), (), after_each)
 

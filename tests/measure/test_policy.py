@@ -170,6 +170,33 @@ def test_a_form_that_the_signed_policy_left_out_is_not_run_by_another() -> None:
     assert {t.outcome for t in found.tests if t.check.startswith("structured")} == {Outcome.NOT_RUN}
 
 
+@pytest.mark.parametrize(("profile", "lacking"), [("quick", set()), ("standard", {"in 4 bits", "after other text"})])
+def test_attacks_that_a_profile_has_and_the_report_does_not_show_are_not_run(profile: str, lacking: set[str]) -> None:
+    signed = verdict(default(), BASE, GOLD).model_copy(update={"profile": profile})
+    held = hold(signed, default())
+    assert held.passed == (not lacking)
+    assert {t.check for t in held.tests if t.outcome is Outcome.NOT_RUN} == {f"answer: {kind}" for kind in lacking}
+    told = {found.check for found in of_verdict(signed, judge(signed)) if not found.ok}
+    assert told == ({"judged by", *(f"answer: {kind}" for kind in lacking)} if lacking else set())
+    by_another = signed.model_copy(update={"policy": own(HEAD).judged_by})
+    assert all(found.ok for found in of_verdict(by_another, judge(by_another))), "its file would say what it requires"
+
+
+def test_a_form_that_the_request_has_and_the_tests_skip_is_not_run() -> None:
+    signed = verdict(default(), BASE, GOLD)
+    assert all(found.ok for found in of_verdict(signed, judge(signed), ("answer",)))
+    told = {found.check for found in of_verdict(signed, judge(signed), ("answer", "structured")) if not found.ok}
+    assert told == {"judged by", "structured: memorization"}
+
+
+def test_where_nothing_was_memorised_no_attack_is_asked_for() -> None:
+    always = own(SHIPPED.replace("[tests.in-4-bits]", "[tests.in-4-bits]\nalways = true"))
+    found = verdict(always, GOLD, GOLD)
+    assert (found.passed, found.nothing_memorised) == (True, True)
+    assert not verdict(always, BASE, GOLD).passed
+    assert hold(found.model_copy(update={"profile": "standard"}), always).passed
+
+
 def test_a_verdict_that_names_the_shipped_policy_must_keep_to_it() -> None:
     signed = verdict(default(), BASE, model(0.1, kept=0.7))
     lax = [bound.model_copy(update={"required": False}) for bound in signed.bounds]

@@ -10,7 +10,7 @@ from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
-from xlforget.measure.attacks import Attack, Ground, put_through
+from xlforget.measure.attacks import ATTACKS, Attack, Ground, put_through
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
@@ -83,10 +83,10 @@ def attacked(lm: Lm, corpus: Corpus, profile: Profile) -> dict[str, Sheets]:
 def after_attacks(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
     """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
     found: dict[str, Sheets] = {}
-    for attack in profile.attacks:
-        with put_through(lm, attack, ground):
-            asked, unseen = asked_after(attack, ground, controls)
-            found[attack.name] = Sheets(sheet(lm, asked), sheet(lm, unseen))
+    for name in profile.attacks:
+        with put_through(lm, ATTACKS[name], ground):
+            asked, unseen = asked_after(ATTACKS[name], ground, controls)
+            found[name] = Sheets(sheet(lm, asked), sheet(lm, unseen))
     return found
 
 

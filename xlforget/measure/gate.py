@@ -23,11 +23,11 @@ HIDDEN = (
 
 
 def test_checks(checks: Sequence[Check], alpha: float, seed: int) -> tuple[Test, ...]:
-    """All tests of all checks as one family, decided by `judge.decide`."""
+    """All tests of all checks as one family, decided by `judge.decide_tests`."""
     tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
     tests = [test for check in checks for test in _run_check(check, tester)]
     ran = [k for k, test in enumerate(tests) if test.units]
-    decisions = judge.decide([judge.PValues(tests[k].p, tests[k].p_base, tests[k].p_perfect) for k in ran], alpha)
+    decisions = judge.decide_tests([tests[k] for k in ran], alpha)
     for k, decision in zip(ran, decisions, strict=True):
         tests[k] = tests[k].model_copy(update={"outcome": decision.outcome, "reason": decision.reason})
     return tuple(tests)
@@ -115,6 +115,9 @@ def gate(
     checks = required(checks)
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
+    if judge.nothing_to_attack(tests, rows):
+        tests = tuple(test for test in tests if test.units or not judge.after_attack(test))
+        rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
     hidden = not judge.found_base(tests) and max((row.by_heart for row in rows), default=0)
     warnings += [HIDDEN.format(hidden)] if hidden else []

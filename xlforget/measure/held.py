@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
-from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, passes
-from xlforget.measure.policy import KINDS, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, nothing_to_attack, passes
+from xlforget.measure.policy import ATTACKED, KINDS, Kind, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 DAMAGE = "damage"
@@ -38,11 +39,25 @@ def _tests(verdict: Verdict, policy: Policy, forms: Collection[str]) -> Iterator
         elif form in policy.tested(kind).required:
             excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
             yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
+    yield from (_not_run(check, verdict.tests[0]) for check in missing(verdict, policy, forms))
+
+
+def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tuple[str, ...]:
+    """The checks that ``policy`` requires of these figures, their profile being what it is, and that have no test.
+
+    Where nothing was memorised there is nothing for an attack to bring back, and none is made.
+    """
     had = {test.check for test in verdict.tests}
-    for form in sorted({*forms, *(form for form, kind in map(form_and_kind, had) if kind)} if had else ()):
-        for kind in KINDS:
-            if policy.demands(form, kind) and check_name(form, kind) not in had:
-                yield _not_run(check_name(form, kind), verdict.tests[0])
+    spoken = {*forms, *(form for form, kind in map(form_and_kind, had) if kind)} if had else set()
+    spared = ATTACKED if nothing_to_attack(verdict.tests, verdict.languages) else ()
+    attacks = profile(verdict.profile).attacks
+
+    def wanted(form: str, kind: Kind) -> bool:
+        made = kind in attacks and form in policy.tested(kind).required
+        return kind not in spared and (made or policy.demands(form, kind))
+
+    names = [check_name(form, kind) for form in sorted(spoken) for kind in KINDS if wanted(form, kind)]
+    return tuple(name for name in names if name not in had)
 
 
 def _not_run(check: str, like: Test) -> Test:
