@@ -178,6 +178,12 @@ def test_a_base_and_the_gate_belong_together(passed: Server) -> None:
         assert (ended.code, "belong together" in ended.log) == (2, True), ended.log
 
 
+@pytest.mark.parametrize("option", [("--retain", "request.jsonl"), ("--profile", "quick")])
+def test_what_only_the_gate_reads_is_refused_without_it(passed: Server, option: tuple[str, str]) -> None:
+    ended, _ = measure(passed, "model", *option)
+    assert (ended.code, f"{option[0]}: only the gate" in ended.log) == (2, True), ended.log
+
+
 def test_it_reads_standard_input_and_writes_json_to_standard_output(passed: Server) -> None:
     typed = (passed.place / "request.jsonl").read_text("utf-8")
     done = xlforget("measure", "-", "--model", "model", "--languages", "en", "--json", "-", cwd=passed.place, typed=typed)
