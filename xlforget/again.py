@@ -17,6 +17,7 @@ from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
 from xlforget.measure import policy
 from xlforget.measure.attacks import ATTACKS, Ground
+from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
@@ -99,11 +100,13 @@ def _examine(
 def _recorded(
     facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
 ) -> Examination:
-    after_each: dict[str, Sheets] = {}
+    after_each: dict[str, Attacked] = {}
     for name in profile.attacks:
         asked, unseen = asked_after(ATTACKS[name], ground, controls)
         both = from_rows([*asked, *unseen], scores["attacked_before"][name]).scores
-        after_each[name] = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+        sheets = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+        costs = {part: {lang: float(own) for lang, own in langs.items()} for part, langs in scores["costs_before"][name].items()}
+        after_each[name] = Attacked(sheets, costs)
     plain = [from_rows(own, scores[name]) for own, name in ((facts, "facts_before"), (controls, "controls_before"))]
     return Examination(plain[0], plain[1], (), (), (), after_each)
 

@@ -121,7 +121,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         before = replace(
             before,
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
-            attacked=examine.attacked(base.lm, corpus, tested),
+            attacked=examine.attacked(base.lm, corpus, tested, made.held_out),
         )
         done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
@@ -151,7 +151,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
 def _examined(lm: Lm, plan: Plan, tested: Profile, made: Sequence[Encoded] = ()) -> Examination:
     """All that the gate reads of a model, as it is and after the attacks of the profile."""
     found = examine.examine(lm, plan.corpus, plan.corpus.controls["gate"], made)
-    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested))
+    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested, made))
 
 
 def _known(before: Examination, plan: Plan, seed: int) -> Verdict:

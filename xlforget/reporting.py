@@ -267,7 +267,10 @@ def evidence(run: Run) -> dict[str, bytes]:
                 "controls_before": as_rows([run.before.controls]),
                 "facts_after": as_rows([run.after.facts]),
                 "controls_after": as_rows([run.after.controls]),
-                "attacked_before": {name: as_rows([own.facts, own.controls]) for name, own in run.before.attacked.items()},
+                "attacked_before": {
+                    name: as_rows([own.sheets.facts, own.sheets.controls]) for name, own in run.before.attacked.items()
+                },
+                "costs_before": {name: own.costs for name, own in run.before.attacked.items()},
             }
         ).encode(),
     }

@@ -18,6 +18,7 @@ from xlforget.measure.profiles import PROFILES, profile
 
 NewLm = Callable[[int], Lm]
 
+
 @pytest.fixture
 def lm(new_lm: NewLm) -> Lm:
     return new_lm(11)

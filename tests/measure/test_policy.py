@@ -12,11 +12,13 @@ from xlforget.artifact.findings import of_verdict
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import RequestError, UsageError
+from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Sheets
-from xlforget.measure.examine import Examination, Kept, bounds, checks
+from xlforget.measure.examine import Examination, bounds, checks
 from xlforget.measure.gate import gate
 from xlforget.measure.held import hold
 from xlforget.measure.judge import judge
+from xlforget.measure.kept import Kept
 from xlforget.measure.policy import Policy, default, parse, read
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
@@ -120,7 +122,7 @@ def test_a_policy_may_decide_by_other_checks_than_the_requests_own_wordings() ->
 
 def test_a_required_attack_that_the_profile_makes_and_that_had_no_facts_is_not_run() -> None:
     policy = own(SHIPPED.replace("the other half is asked for\nrequired = []", 'other half\nrequired = ["answer"]'))
-    empty = {"after other facts": Sheets(Sheet((), ()), BASE.controls)}
+    empty = {"after other facts": Attacked(Sheets(Sheet((), ()), BASE.controls), {})}
     found = verdict(policy, replace(BASE, attacked=empty), replace(GOLD, attacked=empty))
     assert not found.passed
     assert {test.outcome for test in found.tests if test.check == "answer: after other facts"} >= {Outcome.NOT_RUN}

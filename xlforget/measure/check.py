@@ -42,7 +42,7 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``attack``: what both models were put through before. ``required`` False: measured and reported with the verdict, not part
+    ``attack``: what both models were put through before; ``broken``: why nothing can be found in the edited one after it. ``required`` False: measured and reported with the verdict, not part
     of it. ``may_lack``: scores that may be missing.
     """
 
@@ -54,6 +54,7 @@ class Check:
     required: bool = True
     may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
     attack: str | None = None
+    broken: str = ""
 
     @property
     def plain(self) -> bool:
