@@ -50,6 +50,7 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="main: no run without text sampled from the model; others: small.")
     ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="gate: so many models of each kind, with a seed each.")] = 1,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,
 ) -> None:
     """Run an experiment; its table goes to the terminal and, as Markdown and JSON, into a folder of --out.
@@ -67,7 +68,7 @@ def bench(
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    done = _run(experiment, data, out, dataset, model, (shape, device), quick=quick, quiet=json == STDOUT, say=say)
+    done = _run(experiment, data, out, dataset, model, (shape, device), seeds, quick=quick, quiet=json == STDOUT, say=say)
     console.print(done.markdown, soft_wrap=True)
     if json:
         write_json(json, done.document)
@@ -81,6 +82,7 @@ def _run(
     dataset: str,
     model: str | None,
     bed: tuple[str, str],
+    seeds: int,
     *,
     quick: bool,
     quiet: bool,
@@ -98,7 +100,7 @@ def _run(
     if experiment == "gate":
         from xlforget.experiments import gate
 
-        return gate.run(dataset, data, out, quick=quick, say=say, quiet=quiet)
+        return gate.run(dataset, data, out, quick=quick, say=say, quiet=quiet, seeds=seeds)
     if experiment == "speed":
         from xlforget.experiments import speed
 

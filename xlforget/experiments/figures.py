@@ -15,6 +15,7 @@ from xlforget.lm import Lm
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
+from xlforget.measure.kept import Kept, kept, mean_ma
 from xlforget.planning import Plan
 from xlforget.request.reader import read_texts
 
@@ -69,7 +70,7 @@ def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
         "bystanders_ratio": _ratio(base.bystanders, own.bystanders),
         "languages": [row.model_dump(mode="json") for row in verdict.languages],
         "not_passed": [test.model_dump(mode="json") for test in verdict.tests if test.outcome.value != "PASS"],
-        "bystanders_by_language": [asdict(kept) for kept in own.bystanders],
+        "bystanders_by_language": [asdict(one) for one in own.bystanders],
     }
 
 
@@ -88,9 +89,9 @@ def _ks(one: Sequence[float], other: Sequence[float]) -> float:
     return float(ks_2samp(one, other).statistic)
 
 
-def _summary(kept: Sequence[Kept]) -> dict[str, Any]:
-    worst = min(kept, key=lambda k: k.ma)
-    return {"mean": mean_ma(kept), "worst": worst.ma, "worst_language": worst.lang}
+def _summary(texts: Sequence[Kept]) -> dict[str, Any]:
+    worst = min(texts, key=lambda k: k.ma)
+    return {"mean": mean_ma(texts), "worst": worst.ma, "worst_language": worst.lang}
 
 
 def _ratio(before: Sequence[Kept], after: Sequence[Kept]) -> dict[str, Any]:

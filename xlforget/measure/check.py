@@ -42,8 +42,8 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``attack``: what both models were put through before; ``broken``: why nothing can be found in the edited one after it. ``required`` False: measured and reported with the verdict, not part
-    of it. ``may_lack``: scores that may be missing.
+    ``attack``: what both models were put through before; ``broken``: why nothing can be found in the edited one after it.
+    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing.
     """
 
     name: str
