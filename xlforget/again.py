@@ -10,8 +10,8 @@ from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
-from xlforget.corpus.corpus import ALTERNATIVES, encode_controls
-from xlforget.corpus.encode import Encoder
+from xlforget.corpus.corpus import ALTERNATIVES, Text, encode_controls
+from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
@@ -91,10 +91,11 @@ def _examine(
     ground = Ground.on(facts, splits["stop"])
     try:
         recorded = _recorded(facts, splits["gate"], ground, scores, profile)
+        stays = [Text("", lang, Encoded(tuple(ids), tuple(at))) for lang, ids, at in scores["stays"]] if profile.attacks else []
     except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
-    now = Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), after_attacks(lm, ground, splits["gate"], profile))
-    return recorded, now
+    attacked = after_attacks(lm, ground, splits["gate"], profile, stays)
+    return recorded, Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), attacked)
 
 
 def _recorded(

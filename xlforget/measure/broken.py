@@ -2,7 +2,8 @@
 
 Weights can be rescaled between layers so that a model computes the same and rounding, or a few steps, then ruin it. Its facts
 are not known after that; nor is anything else. So both models are asked for text that neither may lose: what stands before the
-answers of the controls, and the rows that must stay.
+answers of the controls, rows that must stay, and what the model before says of itself. An attack that trains on text like the
+controls teaches a broken model to write what stands before their answers again; the others it has lost.
 """
 
 import math
@@ -17,7 +18,7 @@ from xlforget.measure.kept import kept
 
 # Nats per token that an attack may cost the changed model beyond what it costs the one before, on text of one language.
 MOST = 0.5
-SOME_ROWS = 64  # of each language and kind
+SOME_ROWS = 64  # of each language and kind: a broken model is broken on any
 BROKEN = (
     "the attack broke the changed model and not the one before: in {lang}, {part} costs {more:.1f} nats per token more than "
     "the attack adds to it there"
@@ -49,17 +50,17 @@ class Attacked:
 
 
 def ordinary(controls: Sequence[Probe], stays: Sequence[Text]) -> list[Ordinary]:
-    """``controls``: those of the verdict, in the training wordings; of a whole sentence all of it. ``stays``: where given."""
+    """``controls``: those of the verdict, in the training wordings; of a whole sentence all of it. ``stays``: what both know."""
     before = [
         Text(probe.row, probe.lang, replace(probe.text, answer=probe.text.before or probe.text.answer))
         for probe in controls
         if probe.serves("train")
     ]
-    return [Ordinary(CONTEXT, _some(before)), Ordinary(KEPT, _some(stays))]
+    return [Ordinary(CONTEXT, some(before)), Ordinary(KEPT, some(stays))]
 
 
-def _some(texts: Sequence[Text]) -> list[Text]:
-    """The first of each language: a broken model is broken on any."""
+def some(texts: Sequence[Text]) -> list[Text]:
+    """The first of each language."""
     had: dict[str, int] = {}
     found = []
     for text in texts:

@@ -10,7 +10,7 @@ from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
 from xlforget.measure.attacks import ATTACKS, Attack, Ground, put_through
-from xlforget.measure.broken import Attacked, added, broken, nats, ordinary
+from xlforget.measure.broken import Attacked, added, broken, nats, ordinary, some
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
@@ -64,9 +64,13 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
     )
 
 
-def attacked(lm: Lm, corpus: Corpus, profile: Profile, made_bystanders: Sequence[Encoded] = ()) -> dict[str, Attacked]:
+def stays(corpus: Corpus, said: Sequence[Encoded]) -> tuple[Text, ...]:
+    """Text that no model here may lose under an attack; ``said``: what the base says of itself."""
+    return tuple(some([*corpus.bystanders, *_made(said), *corpus.retain]))
+
+
+def attacked(lm: Lm, corpus: Corpus, profile: Profile, stays: Sequence[Text] = ()) -> dict[str, Attacked]:
     """`after_attacks` on what a run reads; the controls are those of the verdict."""
-    stays = [*_bystanders(corpus, made_bystanders), *corpus.retain]
     return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"], profile, stays)
 
 
@@ -95,11 +99,11 @@ def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tu
 
 def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
     """What training never sees and must not harm: retain rows held out, and samples of the model held out."""
-    return kept(lm, _bystanders(corpus, made))
+    return kept(lm, [*corpus.bystanders, *_made(made)])
 
 
-def _bystanders(corpus: Corpus, made: Sequence[Encoded]) -> list[Text]:
-    return [*corpus.bystanders, *(Text(f"m{k}", MADE, text) for k, text in enumerate(made))]
+def _made(texts: Sequence[Encoded]) -> list[Text]:
+    return [Text(f"m{k}", MADE, text) for k, text in enumerate(texts)]
 
 
 def sheet(lm: Lm, probes: Sequence[Probe]) -> Sheet:
