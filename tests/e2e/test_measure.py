@@ -89,6 +89,27 @@ def test_what_apply_wrote_passes_with_the_figures_of_its_audit_though_its_papers
     assert found["smallest_leak"] == signed["smallest_leak"]
 
 
+def test_a_report_that_leaves_an_attack_out_is_noticed_with_the_evidence_and_without(passed: Server) -> None:
+    from xlforget import again, model_io
+    from xlforget.artifact import audit_file, evidence, papers, sealed
+
+    place, folder = passed.place, passed.place / "less"
+    shutil.copytree(place / "foreign", folder)
+    audit = audit_file.read_audit((place / "out/audit.json").read_bytes())
+    kept = tuple(test for test in audit.verdict.tests if test.check != "structured: in 4 bits")
+    less = audit.model_copy(update={"verdict": audit.verdict.model_copy(update={"tests": kept})})
+    papers.write_papers(folder, less, place / "k.pem")
+    for name, code in (("out", 0), ("less", 1)):
+        ended = passed.run(["verify", name, "--key", "k.pub", "--json", "found.json"])
+        assert ended.code == code, ended.log
+    found = {one["check"]: one["code"] for one in json.loads((place / "found.json").read_bytes())["checks"] if not one["ok"]}
+    assert found == {"judged by": "POLICY", "structured: in 4 bits": "NOT RUN"}
+    bundle = sealed.unseal(evidence.read(place / "out.xfset"), "e", place / "dpo.pem", None)
+    model = model_io.open_model(str(folder), "cpu")
+    tests = again.judged(model.lm, model.encoder, less, evidence.unpack(bundle, "e"))[1]
+    assert {test.check for test in tests} == {test.check for test in audit.verdict.tests}
+
+
 def test_a_model_trained_again_without_the_facts_passes(passed: Server) -> None:
     from transformers import AutoTokenizer
 
