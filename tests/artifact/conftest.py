@@ -64,7 +64,8 @@ def make_tests(leak: str | None, known: bool) -> tuple[Test, ...]:
         for index, lang in enumerate(LANGUAGES)
         for score in scores
     ]
-    tests += [language_test(score, None, 3, leaks=leak is not None, known=known, level="fact") for score in scores]
+    levels: tuple[Level, ...] = ("fact", "pair")
+    tests += [language_test(s, None, 3, leaks=leak is not None, known=known, level=level) for s in scores for level in levels]
     decisions = judge.decide([judge.PValues(test.p, test.p_base, test.p_perfect) for test in tests], 0.01)
     return tuple(
         test.model_copy(update={"outcome": decision.outcome, "reason": decision.reason})

@@ -184,6 +184,16 @@ def test_attacks_that_a_profile_has_and_the_report_does_not_show_are_not_run(pro
     assert all(found.ok for found in of_verdict(by_another, judge(by_another))), "its file would say what it requires"
 
 
+@pytest.mark.parametrize("dropped", [("answer: memorization", "pair", None), ("answer: memorization", "language", "fr")])
+def test_a_single_test_that_is_left_out_is_not_run(dropped: tuple[str, str, str | None]) -> None:
+    signed = verdict(default(), BASE, GOLD)
+    kept = tuple(test for test in signed.tests if (test.check, test.level, test.lang) != dropped)
+    less = signed.model_copy(update={"tests": kept})
+    assert judge(less).problems == ()
+    assert not hold(less, default()).passed
+    assert {found.check for found in of_verdict(less, judge(less)) if not found.ok} == {"judged by", dropped[0]}
+
+
 def test_a_form_that_the_request_has_and_the_tests_skip_is_not_run() -> None:
     signed = verdict(default(), BASE, GOLD)
     assert all(found.ok for found in of_verdict(signed, judge(signed), ("answer",)))

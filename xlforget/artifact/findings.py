@@ -65,8 +65,9 @@ def of_policy(held: Verdict, policy: Policy) -> list[Finding]:
 
 
 def left_out(verdict: Verdict, forms: Collection[str]) -> tuple[str, ...]:
-    """The checks that a report judged by the shipped policy must have, and has not."""
-    return missing(verdict, default(), forms) if verdict.policy == default().judged_by else ()
+    """The checks of which a report judged by the shipped policy must have tests that it has not."""
+    absent = missing(verdict, default(), forms) if verdict.policy == default().judged_by else ()
+    return tuple(dict.fromkeys(check for check, _ in absent))
 
 
 def _named(verdict: Verdict, judgement: Judgement, forms: Collection[str]) -> Finding:
