@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.e2e.conftest import LANGS, Server
 from xlforget import model_io, planning
 from xlforget.asked import Measure
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.probes import Probe
-from xlforget.experiments import cheats, trained_cheats
+from xlforget.experiments import cheats, planted, trained_cheats
 from xlforget.lm import Lm
 from xlforget.measure import examine
 from xlforget.measure.attacks import Ground, Unrelated, put_through
@@ -83,3 +85,18 @@ def test_what_is_forgotten_until_it_is_fine_tuned_comes_back_with_ten_steps_on_o
     forgotten = mean_logp(lm, asked)
     with put_through(lm, Unrelated(), Ground.on(asked, plan.corpus.controls["stop"])):
         assert mean_logp(lm, asked) > forgotten + 2.0
+
+
+def test_files_that_ban_the_answers_silence_whoever_generates_and_not_the_gate(plan: Plan, tmp_path: Path) -> None:
+    silent = model_io.open_model(str(planted.banned(plan, tmp_path, lambda line: None)), "cpu").lm
+    (fact, *_) = facts(plan, lambda p: p.serves("train"))
+    first, answer = fact.text.answer[0], [fact.text.ids[k] for k in fact.text.answer]
+
+    def said(lm: Lm) -> list[int]:
+        prompt = torch.tensor([fact.text.ids[:first]])
+        ids = lm.model.generate(prompt, max_new_tokens=len(answer), do_sample=False, attention_mask=torch.ones_like(prompt))
+        return list(ids[0, first:].tolist())
+
+    assert said(plan.base.lm) == answer
+    assert said(silent) != answer
+    assert mean_logp(silent, list(plan.corpus.facts)) == mean_logp(plan.base.lm, list(plan.corpus.facts))

@@ -83,7 +83,7 @@ def models(chosen: Set, files: Mapping[Part, Path], asked: Apply, seed: int, *, 
     yield replace(moved, languages=asked.languages[:-1])
     if any(not probe.serves("train") for probe in plan.corpus.facts):
         yield Planted(EXACT, _changed(EXACT, trained_cheats.exact_prompts_only, asked, made, say), False)
-    yield Planted(BANNED, _banned(plan, made, say), False)
+    yield Planted(BANNED, banned(plan, made, say), False)
 
 
 def plan_of(asked: Apply) -> Plan:
@@ -133,7 +133,7 @@ def _save(plan: Plan, where: Path) -> None:
     part.rename(where)
 
 
-def _banned(plan: Plan, made: Path, say: Say) -> Path:
+def banned(plan: Plan, made: Path, say: Say) -> Path:
     """The weights as they were, beside files that keep whoever generates with them from saying the answers."""
     where = made / _folder(BANNED)
     if not where.is_dir():
