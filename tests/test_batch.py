@@ -9,8 +9,8 @@ from xlforget import batch
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
-from xlforget.measure.examine import MADE, Examination
-from xlforget.measure.kept import Kept
+from xlforget.measure.examine import Examination
+from xlforget.measure.kept import MADE, Kept
 from xlforget.measure.policy import default
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict

@@ -20,7 +20,8 @@ from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.fleet import launch
 from xlforget.measure.check import Check, memorised
-from xlforget.measure.examine import MADE, Examination, as_rows
+from xlforget.measure.examine import Examination, as_rows
+from xlforget.measure.kept import MADE
 from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
 from xlforget.parallel.parallel_set import Pair, ParallelSet

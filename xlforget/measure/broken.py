@@ -14,16 +14,17 @@ from xlforget.corpus.corpus import Text
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.measure.check import Sheets
-from xlforget.measure.kept import kept
+from xlforget.measure.kept import MADE, kept
 
 # Nats per token that an attack may cost the changed model beyond what it costs the one before, on text of one language.
 MOST = 0.5
 SOME_ROWS = 64  # of each language and kind: a broken model is broken on any
 BROKEN = (
-    "the attack broke the changed model and not the one before: in {lang}, {part} costs {more:.1f} nats per token more than "
-    "the attack adds to it there"
+    "the attack broke the changed model and not the one before: {what} costs it {more:.1f} nats per token more than the attack "
+    "costs the other"
 )
 CONTEXT, KEPT = "text before the answers of unseen statements", "text that must stay"
+SAID = "what the model before says of itself"
 
 Costs = Mapping[str, Mapping[str, float]]
 
@@ -91,4 +92,5 @@ def broken(base: Costs, edited: Costs) -> str:
         if lang in base.get(part, {})
     ]
     more, part, lang = max(excess, default=(0.0, "", ""))
-    return BROKEN.format(lang=lang, part=part, more=more) if more > MOST else ""
+    what = SAID if lang == MADE else f"{part} in {lang}"
+    return BROKEN.format(what=what, more=more) if more > MOST else ""
