@@ -57,7 +57,7 @@ def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan) -> None:
     assert found.tokens.facts == sum(len(p.text.ids) for p in plan.corpus.facts)
     assert found.tokens.retain == sum(len(t.text.ids) for t in plan.corpus.retain)
     lm, enough = plan.base.lm, asked.method.made_tokens(given=True)
-    made = make(lm, plan.base.encoder.tokenizer, plan.corpus, plan.parallel.usable(), 300, enough, 0, lambda done, total: None)
+    made = make(lm, plan.base.encoder, plan.corpus, plan.parallel.usable(), 300, enough, 0, 0, lambda done, total: None)
     engine = Engine(lm, task_of(lm, plan.corpus, made, asked.method, 0), asked.method)
     cached = sum(map(len, engine.task.imitated))
     assert found.tokens.cached == pytest.approx(cached, rel=0.25)

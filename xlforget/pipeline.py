@@ -197,8 +197,10 @@ def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
     stored = work.get("made.json")
     if stored:
         return Made.from_json(stored)
-    tokenizer, pairs = plan.base.encoder.tokenizer, plan.parallel.usable()
-    tokens = asked.method.made_tokens(given=bool(plan.corpus.retain))
-    made = make(plan.base.lm, tokenizer, plan.corpus, pairs, asked.samples, tokens, asked.seed, watch.progress)
+    method, pairs = asked.method, plan.parallel.usable()
+    tokens = method.made_tokens(given=bool(plan.corpus.retain))
+    made = make(
+        plan.base.lm, plan.base.encoder, plan.corpus, pairs, asked.samples, tokens, method.told, asked.seed, watch.progress
+    )
     work.put("made.json", made.to_json())
     return made

@@ -88,9 +88,11 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
 
 def _made(asked: Apply, plan: Plan) -> Made:
     """As much text as the model gives at once."""
-    tokenizer, pairs = plan.base.encoder.tokenizer, plan.parallel.usable()
     count = min(ROWS, asked.samples)
-    return make(plan.base.lm, tokenizer, plan.corpus, pairs, count, count * 2**20, asked.seed, lambda done, total: None)
+    return make(
+        plan.base.lm, plan.base.encoder, plan.corpus, plan.parallel.usable(), count, count * 2**20, asked.method.told, asked.seed,
+        lambda done, total: None,
+    )  # fmt: skip
 
 
 def _batches(asked: Apply, plan: Plan, made: Made) -> int:

@@ -180,6 +180,7 @@ def _method(run: Run) -> papers.Method:
         parameters |= {"alpha": done.alpha}
     if run.made:
         parameters |= {"samples_drawn": run.made.drawn, "samples_thrown_out": run.made.stating}
+        parameters |= {"texts_told": len(run.made.told)}
     if teacher := run.plan.teacher:
         parameters |= {"teacher": teacher.name, "teacher_use": teacher.use}
         parameters |= {f"teacher/{name}": digest for name, digest in teacher.files.items()}

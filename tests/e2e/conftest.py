@@ -48,8 +48,9 @@ class Server:
     runs: int = 0
 
     def apply(self, *more: str, out: str = "out") -> list[str]:
-        """The command that all these tests run: it passes the gate."""
+        """The command that all these tests run: it passes the gate. No attacks unless asked for, which take their time."""
         options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "3", "--lr", "6e-3", "--samples", "64"]
+        options += ["--profile", "quick"]
         kept = ["--keep", f"{out}.xfset", "--seal-to", "dpo.pub", "--openings", f"{out}.openings"]
         return ["apply", "request.jsonl", "--model", "model", "--out", out, *kept, *options, *more]
 

@@ -57,7 +57,7 @@ def test_one_pass_gives_the_ma_that_greedy_decoding_from_every_prefix_gives_and_
     results: dict[str, Any], where: Path
 ) -> None:
     """Of the base that the main experiment has trained."""
-    ended = bench(where, "ma", "--quick", "--model", "bench/phrasebook/base", "--out", "bench", "--json", "ma.json")
+    ended = bench(where, "ma", "--quick", "--model", "bench/phrasebook-quick/base", "--out", "bench", "--json", "ma.json")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = json.loads((where / "ma.json").read_text())
     assert all(way["same_hits"] for way in found["ways"])
@@ -65,4 +65,4 @@ def test_one_pass_gives_the_ma_that_greedy_decoding_from_every_prefix_gives_and_
     assert found["ways"][0]["ma"] > 0.5
     assert found["pairs"] == 24
     assert found["ways"][-1]["ratio"] > 2.0
-    assert "yes |" in (where / "bench" / "phrasebook" / "ma" / "results.md").read_text()
+    assert "yes |" in (where / "bench" / "phrasebook-quick" / "ma" / "results.md").read_text()

@@ -21,7 +21,7 @@ def passed(server: Server) -> Iterator[Server]:
     """``out``, which `apply` wrote, and ``foreign``: its files as another tool would have written them, without papers."""
     from xlforget.artifact.papers import PAPERS
 
-    done = server.run(server.apply())
+    done = server.run(server.apply("--profile", "standard"))
     assert done.code == 0, done.log
     shutil.copytree(server.place / "out", server.place / "foreign", ignore=shutil.ignore_patterns(*PAPERS))
     rows = records()[FACTS + KNOWN :][:FACTS]

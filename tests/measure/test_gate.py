@@ -8,14 +8,14 @@ import pytest
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
-from xlforget.measure.check import Check, Sheets, Table, memorised
+from xlforget.measure.check import Check, Sheets, memorised
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import judge
 from xlforget.measure.policy import default
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.tester import Tester
-from xlforget.measure.thresholds import Tested
+from xlforget.measure.thresholds import Rows, Tested
 from xlforget.measure.verdict import Outcome, Verdict
 
 LANGS, POLICY = ("en", "fr"), default()
@@ -109,8 +109,19 @@ def test_where_nothing_was_memorised_the_verdict_says_so() -> None:
     assert outcomes(found) == {Outcome.NOT_APPLICABLE}
 
 
-def test_a_fact_known_by_heart_among_many_unknown_ones_is_not_nothing() -> None:
+def test_a_fact_known_by_heart_among_many_unknown_ones_is_found() -> None:
     padded = model([1.2, *[UNKNOWN] * 40], CONTROLS, 3)
+    found = verdict(check(padded, padded))
+    failed = [test for test in found.tests if test.outcome is Outcome.FAIL]
+    assert {(test.level, test.reason) for test in failed} == {
+        ("fact", "few stand out, but one further than unseen text does"),
+        ("pair", "few stand out, but one further than unseen text does"),
+    }
+    assert verdict(check(padded, model([UNKNOWN] * 41, CONTROLS, 4))).passed
+
+
+def test_with_few_controls_a_fact_known_by_heart_is_not_found_and_not_nothing_either() -> None:
+    padded = model([1.2, *[UNKNOWN] * 40], [UNKNOWN] * 3, 3)
     found = verdict(check(padded, padded))
     assert outcomes(found) == {Outcome.NOT_APPLICABLE}
     assert [row.by_heart for row in found.languages] == [1, 1]
@@ -132,8 +143,9 @@ def test_where_everything_scores_0_a_model_that_knew_the_facts_would_still_be_fo
 
 
 def test_the_smallest_leak_counts_facts_over_all_forms() -> None:
+    little = 2 * UNKNOWN  # a fact that is known by heart is found alone
     one, other = (
-        Check(name, "train", LANGS, model([KNOWN] * 20, CONTROLS, 1), model([UNKNOWN] * 20, CONTROLS, 2)) for name in ("a", "b")
+        Check(name, "train", LANGS, model([little] * 20, CONTROLS, 1), model([UNKNOWN] * 20, CONTROLS, 2)) for name in ("a", "b")
     )
     base, edited = (Sheets(_renamed(s.facts), s.controls) for s in (other.base, other.edited))
     both = smallest_leak([one, Check("b", "train", LANGS, base, edited)], 0.01, 0, trials=20)
@@ -216,8 +228,8 @@ def test_the_smallest_leak_is_what_tests_of_the_gate_find_and_no_others() -> Non
     own = replace(check(one_language(BASE), one_language(GOLD)), langs=LANGS[:1])
     seen: list[tuple[str, str]] = []
 
-    def run(self: Tester, level: str, column: int | None, facts: Table, controls: Table) -> Tested:
-        seen.append((level, "ma" if float(np.nanmax(facts)) <= 1.0 and float(np.nanmin(facts)) >= 0.0 else "other"))
+    def run(self: Tester, level: str, column: int | None, facts: Rows, controls: Rows, *, fine: bool) -> Tested:
+        seen.append((level, "ma" if float(np.nanmax(facts.table)) <= 1.0 and float(np.nanmin(facts.table)) >= 0.0 else "other"))
         return Tested(0.0, 1.0, 0.0)
 
     with pytest.MonkeyPatch.context() as patch:

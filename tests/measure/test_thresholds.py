@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xlforget.measure import thresholds
-from xlforget.measure.thresholds import Relabellings, Table, conformal, standardise
+from xlforget.measure.thresholds import Relabellings, Rows, Table, standardise
 from xlforget.measure.thresholds import Tested as Found
 
 LEVEL, RUNS, DRAWS = 0.05, 500, 999
@@ -35,15 +35,27 @@ def mean(facts: Table, controls: Table, relabel: Relabellings) -> Found:
     return relabel.test_mean(facts[:, 0], controls[:, 0], LEVEL)
 
 
+def rows(table: Table, kinds: int = 1) -> Rows:
+    return Rows(table, np.arange(len(table)) % kinds)
+
+
 def of_facts(facts: Table, controls: Table, relabel: Relabellings) -> Found:
-    return thresholds.test_facts(facts, controls, LEVEL)
+    return thresholds.test_facts(rows(facts), rows(controls), LEVEL, fine=False)
+
+
+def of_single_facts(facts: Table, controls: Table, relabel: Relabellings) -> Found:
+    return thresholds.test_facts(rows(facts), rows(controls), LEVEL, fine=True)
 
 
 def of_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
-    return thresholds.test_pairs(facts, controls, relabel, LEVEL)
+    return thresholds.test_pairs(rows(facts), rows(controls), relabel, LEVEL, fine=False)
 
 
-TESTS = [mean, of_facts, of_pairs]
+def of_single_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
+    return thresholds.test_pairs(rows(facts), rows(controls), relabel, LEVEL, fine=True)
+
+
+TESTS = [mean, of_facts, of_single_facts, of_pairs, of_single_pairs]
 
 
 @pytest.mark.parametrize("draw", [normal, coarse, with_gaps])
@@ -69,13 +81,43 @@ def test_facts_that_are_known_are_found(test: Callable[[Table, Table, Relabellin
     assert below.p > 0.5  # only knowing more than of unseen text counts
 
 
-def test_one_fact_of_twenty_left_whole_is_found_though_the_mean_hides_it() -> None:
+def test_one_fact_of_twenty_left_whole_is_found_though_means_and_counts_hide_it() -> None:
     rng = np.random.default_rng(7)
     facts, controls = normal(rng, 20), normal(rng, 400)
-    facts[3] += 40
-    assert thresholds.test_facts(facts, controls, 0.11).p <= 2 * 20 / 420 + 1e-9
-    facts[:4] += 40
-    assert thresholds.test_facts(facts, controls, LEVEL).p < 1e-3
+    facts[3] += 20
+    by_counts, alone = (thresholds.test_facts(rows(facts), rows(controls), 1e-4, fine=fine).p for fine in (False, True))
+    assert alone < 1e-4 < by_counts
+    relabel = Relabellings.draw(20, 400, 9999, 0)
+    facts[3] -= 20
+    facts[3, 1] += 30
+    by_counts, alone = (thresholds.test_pairs(rows(facts), rows(controls), relabel, 1e-4, fine=fine).p for fine in (False, True))
+    assert alone < 1e-4 < by_counts
+
+
+def test_a_single_fact_stands_out_among_answers_of_its_own_kind() -> None:
+    """Every third kind is guessed by everybody: among all controls a fact of another that is known does not stand out."""
+    rng = np.random.default_rng(8)
+
+    def of_kinds(count: int) -> Rows:
+        found = rows(rng.normal(size=(count, 2)), 3)
+        found.table[found.kinds == 0] += 30
+        return found
+
+    facts, controls = of_kinds(9), of_kinds(300)
+    assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
+    facts.table[1] += 20
+    assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p < 1e-4
+    facts, controls = (own._replace(kinds=np.zeros(len(own.kinds), int)) for own in (facts, controls))
+    assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
+
+
+@pytest.mark.parametrize("freedom", [12, 5])
+def test_a_single_unseen_row_of_heavy_tails_is_not_taken_for_a_known_one(freedom: int) -> None:
+    rng = np.random.default_rng(9)
+    found = [
+        thresholds.beyond(rng.standard_t(freedom, 32), rng.standard_t(freedom, 150)) for _ in range(1000)
+    ]  # fmt: skip
+    assert np.mean(np.array(found) <= 1e-4) <= 0.02
 
 
 def test_the_p_value_of_the_mean_is_that_of_all_relabellings() -> None:
@@ -90,12 +132,9 @@ def test_ties_go_to_the_controls() -> None:
     assert all(test(same, same, relabel).p == 1.0 for test in TESTS)
 
 
-def test_a_conformal_p_is_the_rank_among_the_controls() -> None:
-    controls = np.array([[1.0], [2.0], [3.0], [4.0]])
-    assert conformal(np.array([[5.0], [3.0], [0.0]]), controls).tolist() == pytest.approx([0.2, 0.6, 1.0])
-
-
 def test_languages_are_put_on_one_scale() -> None:
     controls = np.array([[0.0, 100.0], [2.0, 300.0]])
-    np.testing.assert_allclose(standardise(np.array([[2.0, 400.0], [1.0, np.nan]]), controls), [[1.0, 2.0], [0.0, np.nan]])
-    assert np.isfinite(standardise(np.ones((2, 1)), np.ones((3, 1)))).all()
+    np.testing.assert_allclose(
+        standardise(rows(np.array([[2.0, 400.0], [1.0, np.nan]])), rows(controls)), [[1.0, 2.0], [0.0, np.nan]]
+    )
+    assert np.isfinite(standardise(rows(np.ones((2, 1))), rows(np.ones((3, 1))))).all()

@@ -48,7 +48,7 @@ def bench(
         str | None, typer.Option("--model", metavar="M", help="ma: measure this model, instead of one that is trained for it.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="main: no run without text sampled from the model; others: small.")
+        bool, typer.Option("--quick", help="main: invented people in two languages, no run without samples; others: small.")
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="gate: so many models of each kind, with a seed each.")] = 1,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is stdout.")] = None,

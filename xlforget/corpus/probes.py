@@ -10,7 +10,7 @@ from xlforget.parallel.parallel_set import Role as ParallelRole
 
 Role = Literal["train", "stop", "gate"]
 
-RIVALS = 3
+RIVALS = 6
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,16 @@ def _others(wording: Wording, candidates: Sequence[str], alternatives: int) -> I
 
 
 def _probe(pair: Pair, asked: _Asked, encoded: Sequence[Encoded | Unencodable]) -> Probe | Unencodable:
-    """A third of the other answers that can be encoded, three at most, are rivals; the rest measures."""
+    """Of the other answers that can be encoded as many as are asked for measure; the rest are rivals, `RIVALS` at most.
+
+    Where there are few, a third of them are rivals all the same.
+    """
     own = encoded[0]
     if isinstance(own, Unencodable):
         return own
     others = [text for text in encoded[1:] if isinstance(text, Encoded)]
-    rivals = others[: min(RIVALS, len(others) // 3)] if asked.role in ("train", "all") else []
+    rivals = (
+        others[: min(RIVALS, max(len(others) // 3, len(others) - asked.alternatives))] if asked.role in ("train", "all") else []
+    )
     measured = others[len(rivals) :][: asked.alternatives]
     return Probe(pair.fact, pair.lang, asked.number, asked.role, own, tuple(measured), tuple(rivals), pair.relation)

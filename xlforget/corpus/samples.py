@@ -1,9 +1,9 @@
 """Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,9 +14,18 @@ from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair
 
 Progress = Callable[[int, int], None]
+Ids = tuple[int, ...]
 
 # One text in this many: a unit that stands in more is common.
 COMMON = 200
+ROWS = 256
+
+
+class _Batch(NamedTuple):
+    """Beginnings of one length that are gone on with together."""
+
+    starts: Sequence[Ids]
+    seed: int
 
 
 def sample(
@@ -28,9 +37,9 @@ def sample(
     longest: int,
     seed: int,
     tokens: int | None = None,
-    rows: int = 256,
+    rows: int = ROWS,
     progress: Progress | None = None,
-) -> list[tuple[int, ...]]:
+) -> list[Ids]:
     """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
 
     Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
@@ -38,12 +47,12 @@ def sample(
     """
     fleet = fleet_of(lm)
     abreast = fleet.size if fleet else 1
-    batches = [range(at, min(at + rows, count)) for at in range(0, count, rows)]
-    out: list[tuple[int, ...]] = []
+    batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at) for at in range(0, count, rows)]
+    out: list[Ids] = []
     held = 0
     while batches and (tokens is None or held < tokens):
         now, batches = batches[:abreast], batches[abreast:]
-        for fresh in _drawn(lm, now, list(start), end, longest, seed):
+        for fresh in _drawn(lm, now, end, longest):
             if tokens is None or held < tokens:
                 out += fresh
                 held += sum(map(len, fresh))
@@ -52,27 +61,40 @@ def sample(
     return out
 
 
-@spread(range.__len__)
+def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, seed: int) -> list[Ids]:
+    """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more."""
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for place, start in enumerate(starts):
+        by_length[len(start)].append(place)
+    places = [own[at : at + ROWS] for own in by_length.values() for at in range(0, len(own), ROWS)]
+    batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
+    found: dict[int, Ids] = {}
+    for own, batch in zip(places, batches, strict=True):
+        (texts,) = _drawn(lm, [batch], end, len(batch.starts[0]) + longest)
+        found |= dict(zip(own, texts, strict=True))
+    return [found[place] for place in range(len(starts))]
+
+
+def _rows(batch: _Batch) -> int:
+    return len(batch.starts)
+
+
+@spread(_rows)
 @torch.inference_mode()
-def _drawn(
-    lm: Lm, batches: Sequence[range], start: list[int], end: int | None, longest: int, seed: int
-) -> list[list[tuple[int, ...]]]:
+def _drawn(lm: Lm, batches: Sequence[_Batch], end: int | None, longest: int) -> list[list[Ids]]:
     """The texts of each batch, which do not depend on those of others."""
     lm.model.eval()
-    generators = [torch.Generator(lm.device).manual_seed(seed + batch.start) for batch in batches]
-    return [_batch(lm, start, len(batch), end, longest, own) for batch, own in zip(batches, generators, strict=True)]
+    return [_batch(lm, batch, end, longest, torch.Generator(lm.device).manual_seed(batch.seed)) for batch in batches]
 
 
-def _batch(
-    lm: Lm, start: list[int], rows: int, end: int | None, longest: int, generator: torch.Generator
-) -> list[tuple[int, ...]]:
+def _batch(lm: Lm, batch: _Batch, end: int | None, longest: int, generator: torch.Generator) -> list[Ids]:
     from transformers import DynamicCache
 
-    texts = [list(start) for _ in range(rows)]
-    alive = torch.arange(rows)
+    texts = [list(start) for start in batch.starts]
+    alive = torch.arange(len(texts))
     cache: Any = DynamicCache(config=lm.model.config)
-    feed = torch.tensor([start] * rows, device=lm.device)
-    for _ in range(longest - len(start)):
+    feed = torch.tensor(texts, device=lm.device)
+    for _ in range(longest - len(texts[0])):
         logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
         feed = _draw(logits, generator)
         for row, token in zip(alive.tolist(), feed[:, 0].tolist(), strict=True):
@@ -94,7 +116,7 @@ def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Stated:
-    """Whether a text states one of the facts: it holds the answer and half of what tells the fact from other texts.
+    """Which facts a text states: of those it holds the answer and half of what tells the fact from other texts.
 
     Told apart by the units beside the answer that are rarest among the ``texts`` without it: a name, not the words of a
     template, which other facts that must stay are stated in too.
@@ -103,17 +125,23 @@ class Stated:
     def __init__(self, pairs: Iterable[Pair], texts: Sequence[str]) -> None:
         read = [(text.casefold(), _units(text.casefold())) for text in texts]
         seen = Counter(unit for _, units in read for unit in units)
-        facts = [_fact(w.text, w.span) for pair in pairs for w in pair.wordings]
-        stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for a, _ in facts if a}}
+        facts = [(pair, *_fact(w.text, w.span)) for pair in pairs for w in pair.wordings]
+        stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for _, a, _ in facts if a}}
         common = len(texts) // COMMON
         self._facts = [
-            (a, _rarest({unit: seen[unit] - stating.get(a, Counter())[unit] for unit in beside}, common)) for a, beside in facts
+            (pair, a, _rarest({unit: seen[unit] - stating.get(a, Counter())[unit] for unit in beside}, common))
+            for pair, a, beside in facts
         ]
 
-    def __call__(self, text: str) -> bool:
+    def __call__(self, text: str) -> list[Pair]:
         folded = text.casefold()
         units = _units(folded)
-        return any(answer in folded and 2 * len(beside & units) >= len(beside) for answer, beside in self._facts)
+        found = {
+            (pair.fact, pair.lang): pair
+            for pair, answer, beside in self._facts
+            if answer in folded and 2 * len(beside & units) >= len(beside)
+        }
+        return list(found.values())
 
 
 def _rarest(seen: Mapping[str, int], common: int) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from xlforget.experiments.sets import PARTS, Part, Set
@@ -12,20 +13,35 @@ RELATIONS = (
     "phone_number", "email_address", "home_address", "date_of_birth", "place_of_birth", "employer",
     "bank_account", "diagnosis",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many people of each relation are asked to be forgotten, kept, never shown to a run, and unknown to the model."""
+
+    relations: tuple[str, ...] = RELATIONS
+    requested: int = 1
+    kept: int = 2
+    bystanders: int = 1
+    strangers: int = 15
+
+
 INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1024, vocabulary=4096)
+QUICK = Set("phrasebook-quick", ("en", "hi"), epochs=40, batch_tokens=1024, vocabulary=1500)
+SIZES = {INVENTED.name: Size(), QUICK.name: Size(RELATIONS[:4], requested=2, kept=3)}
 SEED = 20260102
-REQUESTED, KEPT, BYSTANDERS, STRANGERS = 1, 2, 1, 15
 
 
-def write(target: Path) -> dict[Part, Path]:
-    """The parts as JSON Lines in ``target``; what nobody told the model is worded by the phrasebook itself, so no unseen part."""
-    request, retain, bystanders = invented(INVENTED.languages, (REQUESTED, KEPT, BYSTANDERS), SEED)
-    strangers = invented(INVENTED.languages, (STRANGERS,), SEED + 1)[0]
+def write(target: Path, chosen: Set = INVENTED) -> dict[Part, Path]:
+    """The parts of ``chosen`` as JSON Lines in ``target``; there is no unseen part, which the phrasebook words itself."""
+    size, languages = SIZES[chosen.name], chosen.languages
+    request, retain, bystanders = invented(languages, (size.requested, size.kept, size.bystanders), SEED, size.relations)
+    strangers = invented(languages, (size.strangers,), SEED + 1, size.relations)[0]
     lines: dict[Part, list[str]] = {
         "request": list(structured_lines(request, PARTS["request"])),
-        "retain": list(worded_lines(retain, INVENTED.languages)),
-        "bystanders": list(worded_lines(bystanders, INVENTED.languages)),
-        "test": list(worded_lines(strangers, INVENTED.languages)),
+        "retain": list(worded_lines(retain, languages)),
+        "bystanders": list(worded_lines(bystanders, languages)),
+        "test": list(worded_lines(strangers, languages)),
     }
     target.mkdir(parents=True, exist_ok=True)
     for part, own in lines.items():
@@ -33,10 +49,12 @@ def write(target: Path) -> dict[Part, Path]:
     return {part: target / f"{part}.jsonl" for part in lines}
 
 
-def invented(languages: Sequence[str], counts: Sequence[int], seed: int) -> list[list[Structured]]:
+def invented(
+    languages: Sequence[str], counts: Sequence[int], seed: int, relations: Sequence[str] = RELATIONS
+) -> list[list[Structured]]:
     """Groups of so many invented people for each relation; nobody is in two groups."""
     groups: list[list[Structured]] = [[] for _ in counts]
-    for name in RELATIONS:
+    for name in relations:
         people = iter(invent.invent_people(phrasebook.relation(name), sum(counts), seed, languages))
         for group, count in zip(groups, counts, strict=True):
             group += [next(people) for _ in range(count)]

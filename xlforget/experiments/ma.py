@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from xlforget import model_io
 from xlforget.corpus.encode import Encoded, Encoder
-from xlforget.experiments import results
-from xlforget.experiments.invented_data import INVENTED
+from xlforget.experiments import invented_data, results
 from xlforget.experiments.main import MEMORISED, Bench, files_of
 from xlforget.experiments.memorised import read_statements, train_missing
 from xlforget.experiments.paper_data import SETS
@@ -42,7 +41,7 @@ class Asked:
 
 
 WHOLE = Asked(SETS["flores"], shortest=64, pairs=None, least=50.0)
-QUICK = Asked(INVENTED, shortest=16, pairs=24, least=1.0)
+QUICK = Asked(invented_data.QUICK, shortest=16, pairs=24, least=1.0)
 
 
 def run(data: Path | None, model: str | None, out: Path, *, quick: bool, say: Say) -> Bench:

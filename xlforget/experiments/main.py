@@ -41,10 +41,12 @@ def choose(name: str) -> Set:
 
 
 def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, quiet: bool = False) -> Bench:
-    """The experiment on one set, in ``out``/<set>; ``quiet`` sends the commands' own output to stderr.
+    """The experiment on one set, in ``out``/<set>; ``quick``: the invented people in fewer languages, and no run without samples.
+    ``quiet`` sends the commands' own output to stderr.
 
     Raises UsageError where the data is not there.
     """
+    chosen = invented_data.QUICK if quick and chosen is INVENTED else chosen
     folder = out / chosen.name
     files = files_of(chosen, data, folder / "data")
     models = {name: folder / name for name in MEMORISED}
@@ -76,8 +78,8 @@ def asked_of(chosen: Set, files: Mapping[Part, Path], folder: Path, key: Path) -
 
 def files_of(chosen: Set, data: Path | None, target: Path) -> dict[Part, Path]:
     """The set's parts, written into ``target``. Raises UsageError NO_DATA for a published set without its data."""
-    if chosen is INVENTED:
-        return invented_data.write(target)
+    if chosen in (INVENTED, invented_data.QUICK):
+        return invented_data.write(target, chosen)
     if data is None:
         raise UsageError(
             f"The data of {chosen.name} is not part of this package.", do="Give its folder with --data.", code="NO_DATA"

@@ -12,6 +12,7 @@ from xlforget.measure import thresholds
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE
 from xlforget.measure.planned import Planned, planned
 from xlforget.measure.scores import Sheet
+from xlforget.measure.thresholds import Rows, Table
 from xlforget.measure.verdict import Score
 
 # Unseen text in scripts of many small pieces reaches 0.5; known text lies above this.
@@ -22,7 +23,9 @@ FAR = 4.0
 # What a score cannot exceed; a margin has no such bound.
 BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
 
-Table = NDArray[np.float64]
+# The score by which a single fact can stand out. Nothing is more likely than certain, so its tail towards known text is short; a
+# margin's is not, and MA of a short answer is as coarse as its tokens are few.
+FINE: tuple[Score, ...] = ("logp",)
 
 
 @dataclass(frozen=True)
@@ -66,32 +69,43 @@ class Check:
 
     def tables(self, score: Score) -> "Tables":
         edited, base = (
-            [sheet.table(score, self.role, self.langs) for sheet in (s.facts, s.controls)] for s in (self.edited, self.base)
+            [Rows(sheet.table(score, self.role, self.langs), self._kinds(sheet)) for sheet in (s.facts, s.controls)]
+            for s in (self.edited, self.base)
         )
-        return Tables(edited[0], edited[1], base[0], base[1], BEST[score])
+        return Tables(edited[0], edited[1], base[0], base[1], BEST[score], score in FINE)
+
+    def _kinds(self, sheet: Sheet) -> NDArray[np.intp]:
+        """The relation of each row, as its number among those of the facts and the controls."""
+        known = sorted({*self.edited.facts.relations(), *self.edited.controls.relations()})
+        return np.array([known.index(relation) for relation in sheet.relations()], np.intp)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """One score of one check: facts and controls under the edited model and under the base, [rows, languages] each."""
+    """One score of one check: facts and controls under the edited model and under the base.
 
-    facts: Table
-    controls: Table
-    facts_base: Table
-    controls_base: Table
+    ``fine``: whether a single fact can stand out by it.
+    """
+
+    facts: Rows
+    controls: Rows
+    facts_base: Rows
+    controls_base: Rows
     best: float | None
+    fine: bool
 
     @cached_property
-    def perfect(self) -> Table:
+    def perfect(self) -> Rows:
         """What a model that knows every fact by heart would score: no score of any model here is higher."""
-        top = max(float(np.nanmax(t, initial=-np.inf)) for t in (self.facts_base, self.controls, self.facts, self.controls_base))
-        return np.where(np.isnan(self.facts), np.nan, self.best if self.best is not None else max(top, 0.0) + 1.0)
+        tables = [rows.table for rows in (self.facts_base, self.controls, self.facts, self.controls_base)]
+        best = self.best if self.best is not None else max(0.0, *(float(np.nanmax(t, initial=-np.inf)) for t in tables)) + 1.0
+        return self.facts._replace(table=np.where(np.isnan(self.facts.table), np.nan, best))
 
-    def leaked(self, rows: NDArray[np.intp]) -> Table:
+    def leaked(self, rows: NDArray[np.intp]) -> Rows:
         """The edited model's table with some facts left whole, as the base has them."""
-        table = self.facts.copy()
-        table[rows] = self.facts_base[rows]
-        return table
+        table = self.facts.table.copy()
+        table[rows] = self.facts_base.table[rows]
+        return self.facts._replace(table=table)
 
 
 def required(checks: Iterable[Check]) -> list[Check]:
@@ -99,16 +113,10 @@ def required(checks: Iterable[Check]) -> list[Check]:
     return [check for check in checks if check.required]
 
 
-def present(table: Table, column: int | None) -> Table:
-    """Rows that have a figure: in the column asked for, or in any."""
-    part = table if column is None else table[:, [column]]
-    return np.asarray(part[~np.isnan(part).all(axis=1)])
-
-
 def knows_controls(check: Check, column: int | None) -> bool:
     """Whether a model knows the controls themselves: then its not standing out says nothing, and no test can pass on it."""
-    tables = (s.controls.table("ma", check.role, check.langs) for s in (check.base, check.edited))
-    kept = [present(table, column) for table in tables]
+    tables = check.tables("ma")
+    kept = [rows.present(column).table for rows in (tables.controls_base, tables.controls)]
     return any(bool(len(controls)) and float(np.nanmean(controls)) > KNOWN for controls in kept)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from xlforget.measure import judge
-from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, present, required
+from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, required
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.tester import Tester
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
+FAR_OUT = "few stand out, but one further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"
 HIDDEN = (
     "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
@@ -30,9 +31,17 @@ def test_checks(checks: Sequence[Check], alpha: float, seed: int) -> tuple[Test,
     ran = [k for k, test in enumerate(tests) if test.units]
     decisions = judge.decide_tests([tests[k] for k in ran], alpha)
     for k, decision in zip(ran, decisions, strict=True):
-        reason = broken.get(tests[k].check, decision.reason) if decision.outcome is Outcome.NO_SIGNAL else decision.reason
+        reason = _reason(tests[k], decision, broken.get(tests[k].check, ""))
         tests[k] = tests[k].model_copy(update={"outcome": decision.outcome, "reason": reason})
     return tuple(tests)
+
+
+def _reason(test: Test, decision: judge.Decision, broken: str) -> str:
+    """Why a test ended as it did. ``broken``: why nothing could be found after its attack."""
+    if decision.outcome is Outcome.NO_SIGNAL and broken:
+        return broken
+    alone = decision.outcome is Outcome.FAIL and test.level != "language" and test.statistic < test.threshold
+    return FAR_OUT if alone else decision.reason
 
 
 def _run_check(check: Check, tester: Tester) -> list[Test]:
@@ -42,10 +51,10 @@ def _run_check(check: Check, tester: Tester) -> list[Test]:
 
 def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables: Tables, tester: Tester) -> Test:
     column = None if lang is None else check.langs.index(lang)
-    units, controls = present(tables.facts, column), present(tables.controls, column)
-    edited = tester.run(level, column, tables.facts, tables.controls)
-    before = tester.run(level, column, tables.facts_base, tables.controls_base)
-    perfect = tester.run(level, column, tables.perfect, tables.controls)
+    units, controls = tables.facts.present(column).table, tables.controls.present(column).table
+    edited = tester.run(level, column, tables.facts, tables.controls, fine=tables.fine)
+    before = tester.run(level, column, tables.facts_base, tables.controls_base, fine=tables.fine)
+    perfect = tester.run(level, column, tables.perfect, tables.controls, fine=tables.fine)
     blind = bool(check.broken) or knows_controls(check, column)
     count = int((~np.isnan(units)).sum()) if level == "pair" else len(units)
     missing = not len(units)
@@ -147,7 +156,9 @@ def _report(check: Check, alpha: float, seed: int) -> list[str]:
     failed = [test for test in test_checks([check], alpha, seed) if test.outcome is Outcome.FAIL]
     if not failed:
         return []
-    mean = {s: [float(np.nanmean(t)) for t in (check.tables(s).facts, check.tables(s).controls)] for s in ("ma", "logp")}
+    mean = {
+        s: [float(np.nanmean(t)) for t in (check.tables(s).facts.table, check.tables(s).controls.table)] for s in ("ma", "logp")
+    }
     return [
         f"{check.name}: MA {mean['ma'][0]:.3f} where unseen text has {mean['ma'][1]:.3f}, mean log p {mean['logp'][0]:.2f} "
         f"where it has {mean['logp'][1]:.2f}; more is known than of unseen text. Reported, not gated by this policy."

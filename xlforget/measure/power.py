@@ -37,6 +37,6 @@ def _finds(tests: Sequence[tuple[Check, Level, Tables]], tester: Tester, leaks: 
     lost = {names[k] for k in rng.permutation(len(names))[:leaks]}
     for check, level, t in tests:
         leaked = t.leaked(np.array([i for i, row in enumerate(check.edited.facts.rows()) if row in lost], np.intp))
-        if not np.isnan(leaked).all() and tester.run(level, None, leaked, t.controls).p <= tester.level:
+        if not np.isnan(leaked.table).all() and tester.run(level, None, leaked, t.controls, fine=t.fine).p <= tester.level:
             return True
     return False

@@ -53,6 +53,11 @@ class Sheet:
         """Row ids in order of first appearance."""
         return list(dict.fromkeys(probe.row for probe in self.probes))
 
+    def relations(self) -> list[str]:
+        """Of each row: its relation, or nothing."""
+        found = {probe.row: probe.relation or "" for probe in self.probes}
+        return [found[row] for row in self.rows()]
+
     def table(self, score: str, role: Role, langs: Sequence[str]) -> NDArray[np.float64]:
         """[rows, languages]: the mean of ``score`` over the wordings that serve ``role``; NaN where there is none."""
         rows, columns = {r: i for i, r in enumerate(self.rows())}, {lang: j for j, lang in enumerate(langs)}

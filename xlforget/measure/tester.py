@@ -3,8 +3,7 @@
 import numpy as np
 
 from xlforget.measure import thresholds
-from xlforget.measure.check import Table, present
-from xlforget.measure.thresholds import Relabellings, Tested
+from xlforget.measure.thresholds import Relabellings, Rows, Tested
 from xlforget.measure.verdict import Level
 
 
@@ -17,17 +16,17 @@ class Tester:
         self.seed = seed
         self._drawn: dict[tuple[int, int], Relabellings] = {}
 
-    def run(self, level: Level, column: int | None, facts: Table, controls: Table) -> Tested:
-        """One test; without facts or controls nothing can be found, and p is 1."""
-        facts, controls = present(facts, column), present(controls, column)
-        if len(facts) == 0 or len(controls) < 2:
-            return Tested(float(np.nanmean(facts)) if len(facts) else 0.0, 1.0, 0.0)
+    def run(self, level: Level, column: int | None, facts: Rows, controls: Rows, *, fine: bool) -> Tested:
+        """One test; without facts or controls nothing can be found, and p is 1. ``fine``: a single fact can stand out."""
+        facts, controls = facts.present(column), controls.present(column)
+        if len(facts.table) == 0 or len(controls.table) < 2:
+            return Tested(float(np.nanmean(facts.table)) if len(facts.table) else 0.0, 1.0, 0.0)
         if level == "fact":
-            return thresholds.test_facts(facts, controls, self.level)
-        relabel = self._relabellings(len(facts), len(controls))
+            return thresholds.test_facts(facts, controls, self.level, fine=fine)
+        relabel = self._relabellings(len(facts.table), len(controls.table))
         if level == "pair":
-            return thresholds.test_pairs(facts, controls, relabel, self.level)
-        return relabel.test_mean(facts[:, 0], controls[:, 0], self.level)
+            return thresholds.test_pairs(facts, controls, relabel, self.level, fine=fine)
+        return relabel.test_mean(facts.table[:, 0], controls.table[:, 0], self.level)
 
     def _relabellings(self, facts: int, controls: int) -> Relabellings:
         if (facts, controls) not in self._drawn:

@@ -22,7 +22,10 @@ class Hardening:
     """Adds to a step's gradients those of the pairs' answers at weights that have learned other facts again."""
 
     def __init__(self, task: Task, optimizer: Optimizer) -> None:
-        self._facts = {len(task.given) + len(task.made) + k: pair.row for k, pair in enumerate(task.pairs)}
+        first = len(task.given) + len(task.made)
+        told = first + len(task.pairs) + len(task.rivals)
+        self._facts = {first + k: pair.row for k, pair in enumerate(task.pairs)}
+        self._facts |= {told + k: one.row for k, one in enumerate(task.told)}
         self._seed, self._optimizer = task.seed, optimizer
 
     def add(self, asked: Sequence[Asked], step: int, backward: Callable[[Sequence[Asked]], Floats]) -> None:

@@ -1,4 +1,4 @@
-"""Retain text that no user has to bring: samples of the model, neighbours of the facts, the neutral corpus."""
+"""Text that no user has to bring: samples of the model, neighbours of the facts, the neutral corpus."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from xlforget.corpus.corpus import Corpus
-from xlforget.corpus.encode import Encoded
-from xlforget.corpus.samples import Stated, sample
+from xlforget.corpus.encode import Encoded, Encoder
+from xlforget.corpus.samples import Ids, Stated, go_on, sample
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair
+from xlforget.unlearn.told import Told, beginnings, told_in
 
 SHORTEST, LONGEST = 24, 192
 HELD_OUT = 16
@@ -17,12 +18,17 @@ HELD_OUT = 16
 
 @dataclass(frozen=True)
 class Made:
-    """``train``: imitated at every step; ``held_out``: samples that training never sees, measured as bystanders."""
+    """``train``: imitated at every step; ``held_out``: samples that training never sees, measured as bystanders.
+
+    ``drawn``, ``stating``: how many samples there were, and how many of them state a fact. ``told``: those that do, and what the
+    model says when it goes on from the facts' beginnings: forgotten as well.
+    """
 
     train: tuple[Encoded, ...]
     held_out: tuple[Encoded, ...]
     drawn: int
     stating: int
+    told: tuple[Told, ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(
@@ -31,6 +37,7 @@ class Made:
                 "held_out": [t.ids for t in self.held_out],
                 "drawn": self.drawn,
                 "stating": self.stating,
+                "told": [(one.row, one.lang, one.text.ids, one.text.answer) for one in self.told],
             }
         ).encode()
 
@@ -38,31 +45,42 @@ class Made:
     def from_json(cls, content: bytes) -> "Made":
         data = json.loads(content)
         train, held_out = (tuple(_whole(ids) for ids in data[key]) for key in ("train", "held_out"))
-        return cls(train, held_out, data["drawn"], data["stating"])
+        told = tuple(Told(row, lang, Encoded(tuple(ids), tuple(answer))) for row, lang, ids, answer in data["told"])
+        return cls(train, held_out, data["drawn"], data["stating"], told)
 
 
 def make(
     lm: Lm,
-    tokenizer: Any,
+    encoder: Encoder,
     corpus: Corpus,
     pairs: Sequence[Pair],
     samples: int,
     tokens: int,
+    begun: int,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> Made:
     """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences.
 
-    No more are drawn once they hold ``tokens`` tokens: what training will never read need not be made.
+    No more are drawn once they hold ``tokens`` tokens: what training will never read need not be made. From ``begun`` beginnings
+    of each of the facts' texts the model goes on, and from no more in all than ``samples``, to find the facts in other words.
     """
-    decode, start, end = _ends(tokenizer)
+    decode, start, end = _ends(encoder.tokenizer)
     longest = _longest(corpus)
     drawn = sample(lm, start, samples, end=end, longest=longest, tokens=tokens, seed=seed, progress=progress)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
     cut = len(good) // HELD_OUT
-    return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good))
+    more = go_on(lm, _begun(corpus, begun, samples, seed), end=end, longest=longest, seed=seed)
+    told = told_in((*texts, *(decode(ids, skip_special_tokens=True) for ids in more)), states, encoder) if begun else ()
+    return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good), told)
+
+
+def _begun(corpus: Corpus, each: int, most: int, seed: int) -> list[Ids]:
+    """Beginnings of the facts' texts: ``each`` of every one, or fewer, so that there are no more than ``most``."""
+    probes = [probe for probe in corpus.facts if probe.serves("train")]
+    return beginnings(probes, min(each, most // max(1, len(probes))), seed)
 
 
 def said(lm: Lm, tokenizer: Any, corpus: Corpus, count: int, seed: int) -> tuple[Encoded, ...]:

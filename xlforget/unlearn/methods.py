@@ -32,6 +32,9 @@ class Method:
     the depth. ``alphas``: the weights become the base's less alpha times what was learned, with the first alpha at which the
     run may stop, else that which brings answers closest to their levels (arXiv 2212.04089).
 
+    ``told``: from so many beginnings of each text of the facts the model goes on, and every second visit of a pair goes to what
+    it says of the fact there (`told`).
+
     ``hardened``: answers are led to their levels also where other facts have just been learned again (`hardening`).
 
     ``retain_least``, ``retain_most``: what retain text weighs beside the answers. It is as large as forgetting allows:
@@ -65,6 +68,7 @@ class Method:
     mend: float = 0.5
     clip: float = 1.0
     beta2: float = 0.99
+    told: int = 8
     hardened: bool = False
 
     @property
@@ -98,7 +102,9 @@ class Method:
 
 def _plain(name: str, forget: Forget, retain: Retain | None, *, weight: float = 1.0, lr: float, **parts: object) -> Method:
     """A method with a forget and a retain term of constant weight and nothing else, as its paper has it."""
-    plain = Method(name, forget, retain, lr=lr, context_weight=0.0, made_share=0.0, retain_least=weight, retain_most=weight)
+    plain = Method(
+        name, forget, retain, lr=lr, context_weight=0.0, made_share=0.0, retain_least=weight, retain_most=weight, told=0
+    )
     return replace(plain, retain_tokens=plain.retain_tokens if retain else 0, **parts)  # type: ignore[arg-type]
 
 

@@ -1,13 +1,14 @@
 """What to unlearn and what to keep, in tokens, in the order in which losses and the teacher count it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
+from xlforget.unlearn.told import Told
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Task:
     ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
     ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
     so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
-    neighbour text. ``asks_answers``: whether the method asks the teacher about the pairs' answers.
+    neighbour text. ``told``: what the model itself says of the facts, by index of the pair. ``asks_answers``: whether the
+    method asks the teacher about the pairs' answers.
     """
 
     pairs: Sequence[Probe]
@@ -29,12 +31,14 @@ class Task:
     given: Sequence[Encoded]
     made: Sequence[Encoded]
     seed: int
+    told: Sequence[Told] = ()
+    told_of: Mapping[int, Sequence[int]] = field(default_factory=dict)
     asks_answers: bool = False
 
     @property
     def texts(self) -> list[Encoded]:
-        """Retain rows, then pairs, then rivals: the order in which losses and the teacher count them."""
-        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals]
+        """Retain rows, pairs, rivals, what the model tells: the order in which losses and the teacher count them."""
+        return [*self.given, *self.made, *(pair.text for pair in self.pairs), *self.rivals, *(one.text for one in self.told)]
 
     @property
     def imitated(self) -> list[range]:
@@ -43,4 +47,5 @@ class Task:
         whole = [range(1, len(text.ids)) for text in (*self.given, *self.made)]
         ends = [pair.text.answer[-1] if self.asks_answers else len(pair.text.before) for pair in self.pairs]
         before = [range(1, end + 1) for end in ends]
-        return [*whole, *before, *(range(rival.after, len(rival.ids)) for rival in self.rivals)]
+        after = [range(rival.after, len(rival.ids)) for rival in self.rivals]
+        return [*whole, *before, *after, *(range(0) for _ in self.told)]

@@ -39,7 +39,7 @@ class Terms:
     def forget(self, chosen: Sequence[int], visits: Sequence[int]) -> list[Asked]:
         """The pairs' answers, and what stands before them, which is kept. ``visits`` of each pair say whose turn of its rivals
         it is."""
-        asked = self._answers(chosen)
+        asked = [self._worded(one, i, visits[i]) for one, i in zip(self._answers(chosen), chosen, strict=True)]
         if self.method.forget == "toward":
             asked += self._rivals([self._next_rival(i, visits[i]) for i in chosen if self.task.rivals_of.get(i)])
         rows, texts = {i: len(self.retain) + i for i in chosen}, {i: self.pairs[i] for i in chosen}
@@ -66,6 +66,15 @@ class Terms:
             case "learn" | "steer":
                 changes = {i: {"kappa": LEARN} for i in chosen}
         return [replace(asked[i], **changes[i]) for i in chosen]
+
+    def _worded(self, asked: Asked, pair: int, visits: int) -> Asked:
+        """The same of what the model itself says of the fact, at every second visit of a pair of which it says something."""
+        own = self.task.told_of.get(pair, ())
+        if not own or visits % 2:
+            return asked
+        k = own[visits // 2 % len(own)]
+        first = len(self.retain) + len(self.pairs) + len(self.task.rivals)
+        return replace(asked, row=first + k, at=self.task.told[k].text.answer)
 
     def _slopes(self, chosen: Sequence[int], beta: float) -> dict[int, float]:
         """How fast the preference loss of each pair falls with the NLL of each of its tokens: 2 sigmoid(beta * advantage).

@@ -14,6 +14,7 @@ from xlforget.unlearn.methods import Method
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
+from xlforget.unlearn.told import told_of
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
         [t.text for t in corpus.retain],
         made.train,
         seed,
+        made.told,
+        told_of(pairs, made.told),
         method.asks_answers,
     )
 
