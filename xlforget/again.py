@@ -12,7 +12,7 @@ from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
 from xlforget.corpus.corpus import ALTERNATIVES, Text, encode_controls
 from xlforget.corpus.encode import Encoded, Encoder
-from xlforget.corpus.probes import Probe, encode_pairs
+from xlforget.corpus.probes import FIRST, Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
 from xlforget.measure import policy
@@ -86,7 +86,7 @@ def _examine(
     lm: Lm, encoder: Encoder, parallel: ParallelSet, controls: tuple[Pair, ...], scores: Mapping[str, Any], profile: Profile
 ) -> tuple[Examination, Examination]:
     """The base as it was recorded, and the model as it is."""
-    facts, _ = encode_pairs(encoder, parallel.usable(), ALTERNATIVES)
+    facts, _ = encode_pairs(encoder, parallel.usable(), ALTERNATIVES, rivals=FIRST)
     splits = encode_controls(encoder, controls)
     ground = Ground.on(facts, splits["stop"])
     try:

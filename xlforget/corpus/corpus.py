@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xlforget.corpus import controls as controls_room
 from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
-from xlforget.corpus.probes import Probe, Refused, encode_pairs
+from xlforget.corpus.probes import FIRST, RIVALS, Probe, Refused, encode_pairs
 from xlforget.corpus.texts import neutral
 from xlforget.errors import UsageError
 from xlforget.parallel.parallel_set import Pair, ParallelSet
@@ -112,8 +112,8 @@ def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tupl
         by_split[split_of(pair.fact)].append(pair)
     found: dict[Split, tuple[Probe, ...]] = {}
     for split, own in by_split.items():
-        roles = {"all", "train", split}
-        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES, roles)[0])
+        roles, rivals = {"all", "train", split}, RIVALS if split == "aim" else FIRST
+        found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES, roles, rivals)[0])
     return found
 
 

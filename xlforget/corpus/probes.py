@@ -11,6 +11,7 @@ from xlforget.parallel.parallel_set import Role as ParallelRole
 Role = Literal["train", "stop", "gate"]
 
 RIVALS = 6
+FIRST = 3  # of them stand before what is measured, so that older evidence is measured as it was
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,18 @@ class Refused:
 
 
 def encode_pairs(
-    encoder: Encoder, pairs: Iterable[Pair], alternatives: int, roles: Collection[str] = get_args(ParallelRole)
+    encoder: Encoder,
+    pairs: Iterable[Pair],
+    alternatives: int,
+    roles: Collection[str] = get_args(ParallelRole),
+    rivals: int = RIVALS,
 ) -> tuple[list[Probe], list[Refused]]:
-    """Probes of all pairs in the wordings of ``roles``, with up to ``alternatives`` other answers each.
+    """Probes of all pairs in the wordings of ``roles``, with up to ``alternatives`` other answers each, and up
+    to ``rivals`` (no fewer than `FIRST`) for training.
 
     A pair that the model cannot hold is refused.
     """
-    asked = [(pair, _Asked.of(pair, alternatives, roles)) for pair in pairs]
+    asked = [(pair, _Asked.of(pair, alternatives, roles, rivals)) for pair in pairs]
     encoded = iter(encoder.encode_all([text for _, own in asked for one in own for text in one.texts]))
     probes: list[Probe] = []
     refused: list[Refused] = []
@@ -76,34 +82,32 @@ class _Asked:
     alternatives: int
 
     @classmethod
-    def of(cls, pair: Pair, alternatives: int, roles: Collection[str]) -> list["_Asked"]:
+    def of(cls, pair: Pair, alternatives: int, roles: Collection[str], rivals: int) -> list["_Asked"]:
+        others = pair.candidates[: alternatives + rivals] if alternatives else ()
         return [
-            cls(k, wording.role, ((wording.text, wording.span), *_others(wording, pair.candidates, alternatives)), alternatives)
+            cls(k, wording.role, ((wording.text, wording.span), *_others(wording, others)), alternatives)
             for k, wording in enumerate(pair.wordings)
             if wording.role in roles
         ]
 
 
-def _others(wording: Wording, candidates: Sequence[str], alternatives: int) -> Iterable[tuple[str, Span]]:
-    """The text with candidates in the answer's place: as many as are measured and trained on."""
-    if wording.span is None or not alternatives:
+def _others(wording: Wording, candidates: Sequence[str]) -> Iterable[tuple[str, Span]]:
+    """The text with candidates in the answer's place."""
+    if wording.span is None:
         return
     start, end = wording.span
-    for candidate in candidates[: alternatives + RIVALS]:
+    for candidate in candidates:
         yield wording.text[:start] + candidate + wording.text[end:], (start, start + len(candidate))
 
 
 def _probe(pair: Pair, asked: _Asked, encoded: Sequence[Encoded | Unencodable]) -> Probe | Unencodable:
-    """Of the other answers that can be encoded as many as are asked for measure; the rest are rivals, `RIVALS` at most.
-
-    Where there are few, a third of them are rivals all the same.
-    """
+    """Of the other answers that can be encoded a third, `FIRST` at most, are rivals; then come those that are measured, and the
+    rest are rivals again."""
     own = encoded[0]
     if isinstance(own, Unencodable):
         return own
     others = [text for text in encoded[1:] if isinstance(text, Encoded)]
-    rivals = (
-        others[: min(RIVALS, max(len(others) // 3, len(others) - asked.alternatives))] if asked.role in ("train", "all") else []
-    )
-    measured = others[len(rivals) :][: asked.alternatives]
-    return Probe(pair.fact, pair.lang, asked.number, asked.role, own, tuple(measured), tuple(rivals), pair.relation)
+    first = min(FIRST, len(others) // 3) if asked.role in ("train", "all") else 0
+    measured, after = others[first:][: asked.alternatives], others[first + asked.alternatives :]
+    rivals = (*others[:first], *after) if first else ()
+    return Probe(pair.fact, pair.lang, asked.number, asked.role, own, tuple(measured), rivals, pair.relation)
