@@ -110,6 +110,17 @@ def test_a_report_that_leaves_an_attack_out_is_noticed_with_the_evidence_and_wit
     assert {test.check for test in tests} == {test.check for test in audit.verdict.tests}
 
 
+def test_a_ticket_of_one_fact_passes_and_what_it_was_finds_it(passed: Server) -> None:
+    (passed.place / "one.jsonl").write_text((passed.place / "request.jsonl").read_text("utf-8").splitlines()[0], "utf-8")
+    command = passed.apply(out="one")
+    command[command.index("request.jsonl")] = "one.jsonl"
+    ended = passed.run(command)
+    assert ended.code == 0, ended.log
+    assert passed.run(["verify", "one", "--key", "k.pub"]).code == 0
+    options = ("--base", "model", "--gate", "--profile", "quick")
+    assert [measure(passed, model, *options, request="one.jsonl")[0].code for model in ("one", "model")] == [0, 1]
+
+
 def test_a_model_trained_again_without_the_facts_passes(passed: Server) -> None:
     from transformers import AutoTokenizer
 

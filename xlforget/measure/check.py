@@ -63,9 +63,14 @@ class Check:
         """The model as it is, in the wordings of the request."""
         return self.role != "gate" and self.attack is None
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is one fact only."""
+        return len(self.edited.facts.rows()) == 1
+
     def planned(self) -> list[Planned]:
         """Every test of this check, in the order in which it is reported."""
-        return planned(self.langs, attacked=self.attack is not None)
+        return planned(self.langs, facts=len(self.edited.facts.rows()), attacked=self.attack is not None)
 
     def tables(self, score: Score) -> "Tables":
         edited, base = (

@@ -13,10 +13,12 @@ from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memo
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.tester import Tester
+from xlforget.measure.thresholds import EXCEED
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
 FAR_OUT = "few stand out, but one further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"
+ALONE = "Of a fact that is the only one of its form the log-probability decides: MA and margin of single answers say too little."
 HIDDEN = (
     "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
     "request of their own."
@@ -88,7 +90,11 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         values = np.concatenate([np.empty(0), *(t[~np.isnan(t)] for t in tables)])
         return float(values.mean()) if len(values) else 0.0
 
-    own = [t for t in tests if t.lang == lang and t.score == "ma" and t.check in {c.name for c in checks}]
+    own = [t for t in tests if t.lang == lang and t.check in {c.name for c in checks}]
+    unseen = np.concatenate(
+        [np.empty(0), *(c.tables("ma").controls.table[:, c.langs.index(lang)] for c in checks if lang in c.langs)]
+    )
+    usual = float(np.nanquantile(unseen, EXCEED)) if np.isfinite(unseen).any() else 0.0
     return LanguageRow(
         lang=lang,
         pairs=max((t.units for t in own), default=0),
@@ -96,7 +102,7 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         by_heart=sum(int(by_heart(c, [lang]).sum()) for c in checks if lang in c.langs),
         ma_before=mean("base", "facts", "ma"),
         ma_after=mean("edited", "facts", "ma"),
-        ma_threshold=min((t.threshold for t in own), default=0.0),
+        ma_threshold=min((t.threshold for t in own if t.score == "ma"), default=usual),
         ma_unseen=mean("edited", "controls", "ma"),
         logp_before=mean("base", "facts", "logp"),
         logp_after=mean("edited", "facts", "logp"),
@@ -130,6 +136,7 @@ def gate(
         tests = tuple(test for test in tests if test.units or not judge.after_attack(test))
         rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
+    warnings += [ALONE] if any(check.alone for check in checks) else []
     hidden = not judge.found_base(tests) and max((row.by_heart for row in rows), default=0)
     warnings += [HIDDEN.format(hidden)] if hidden else []
     return Verdict(

@@ -60,10 +60,16 @@ def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tu
 
     found: list[tuple[str, Planned]] = []
     for form, kind in ((form, kind) for form in sorted(spoken) for kind in KINDS if wanted(form, kind)):
-        whole = [(check_name(form, kind), plan) for plan in planned(_langs(verdict, form), attacked=kind in ATTACKED)]
+        whole = [(check_name(form, kind), plan) for plan in _planned(verdict, form, kind)]
         absent = [test for test in whole if test not in had]
         found += absent if len(absent) < len(whole) else absent[:1]
     return tuple(found)
+
+
+def _planned(verdict: Verdict, form: str, kind: Kind) -> list[Planned]:
+    """The tests of a check of as many facts as those of its form in this verdict."""
+    facts = max((t.units for t in verdict.tests if t.level != "pair" and form_and_kind(t.check)[0] == form), default=0)
+    return planned(_langs(verdict, form), facts=facts, attacked=kind in ATTACKED)
 
 
 def _langs(verdict: Verdict, form: str) -> tuple[str, ...]:
