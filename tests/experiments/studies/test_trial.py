@@ -12,7 +12,7 @@ from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.experiments.studies import teachers, trial
 from xlforget.lm import Lm
-from xlforget.measure import examine
+from xlforget.measure.kept import kept
 
 ANSWERS = ("Brindlemoor", "Harrowfen", "Quarn", "the muelle")
 
@@ -49,9 +49,9 @@ def test_perplexity_is_that_of_a_plain_loop_over_tokens(lm: Lm, encoder: Encoder
     """
     texts = [encoder.encode(text, None) for text in sentences]
     logps = [plain_logps(lm, text.ids)[[p - 1 for p in text.answer]] for text in texts]
-    (ours,) = examine.kept(lm, [Text(str(k), "en", text) for k, text in enumerate(texts)])
+    (ours,) = kept(lm, [Text(str(k), "en", text) for k, text in enumerate(texts)])
     assert ours.perplexity == pytest.approx(float(torch.cat(logps).mean().neg().exp()), rel=1e-4)
-    each = [examine.kept(lm, [Text("0", "en", text)])[0].perplexity for text in texts]
+    each = [kept(lm, [Text("0", "en", text)])[0].perplexity for text in texts]
     assert each == pytest.approx([float(own.mean().neg().exp()) for own in logps], rel=1e-4)
 
 

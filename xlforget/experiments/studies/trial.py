@@ -20,8 +20,9 @@ from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Cell, Figures
 from xlforget.lm import Lm
 from xlforget.measure import examine as measure
-from xlforget.measure.examine import Examination, Kept
+from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
+from xlforget.measure.kept import Kept, kept
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.scores import Sheet
 from xlforget.planning import Plan
@@ -53,17 +54,17 @@ def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
     )  # fmt: skip
 
 
-def erase(own: Apply, kept: Path) -> tuple[bool, Figures]:
-    """`pipeline.apply`, its changed model kept at ``kept`` whatever the gate says (False: none was made), and what it cost."""
+def erase(own: Apply, model: Path) -> tuple[bool, Figures]:
+    """`pipeline.apply`, its changed model kept at ``model`` whatever the gate says (False: none was made), and what it cost."""
     began = time.monotonic()
-    applied = pipeline.apply(own, _Keeping(kept))
+    applied = pipeline.apply(own, _Keeping(model))
     audit = json.loads((applied.folder / "audit.json").read_text("utf-8"))
     spent = {
         "steps": audit["method"]["steps"],
         "unlearning": audit["method"]["seconds"],
         "seconds": time.monotonic() - began,
     }
-    return kept.is_dir(), spent
+    return model.is_dir(), spent
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def measured(bed: Bed, model: Path) -> Figures:
     checks = measure.checks(ground.before, after, plan.corpus.groups, plan.policy)
     bounds = measure.bounds(ground.before, after, plan.policy)
     verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
-    others = measure.kept(own, figures.bystanders(plan.base.encoder, bed.files["bystanders"]))
+    others = kept(own, figures.bystanders(plan.base.encoder, bed.files["bystanders"]))
     languages = _by_language(plan, after, others, _ranked(own, plan))
     return _over(languages) | {
         "gate": float(verdict.passed),
@@ -120,7 +121,7 @@ def _by_language(plan: Plan, after: Examination, others: Sequence[Kept], ranked:
     found: dict[str, Figures] = {}
     for lang in plan.corpus.langs:
         own = [s for p, s in zip(after.facts.probes, after.facts.scores, strict=True) if p.lang == lang and p.serves("train")]
-        kept = {
+        stays = {
             part: next((k for k in texts if k.lang == lang), None)
             for part, texts in (("retain", after.retain), ("bystanders", others), ("unseen", after.unseen))
         }
@@ -131,8 +132,8 @@ def _by_language(plan: Plan, after: Examination, others: Sequence[Kept], ranked:
             "extraction": _mean(s.es for s in own),
             "pa": _mean(map(float, ranked[lang])) if ranked.get(lang) else None,
         }
-        found[lang] |= {f"{part}_ma": k.ma if k else None for part, k in kept.items()}
-        found[lang] |= {f"{part}_ppl": k.perplexity if k else None for part, k in kept.items()}
+        found[lang] |= {f"{part}_ma": k.ma if k else None for part, k in stays.items()}
+        found[lang] |= {f"{part}_ppl": k.perplexity if k else None for part, k in stays.items()}
     return found
 
 
