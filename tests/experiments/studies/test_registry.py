@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from xlforget.corpus import corpus
 from xlforget.errors import UsageError
 from xlforget.experiments import invented_data
 from xlforget.experiments.invented_data import Size
@@ -28,6 +29,7 @@ def run(out: Path, *, seeds: int | None = None, jobs: int = 1) -> Bench:
 def test_what_is_unlearned_in_one_language_is_measured_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(invented_data.SIZES, TINY.name, Size(("phone_number", "employer"), 1, 2, 1, 2))
     monkeypatch.setattr(bed, "QUICK_STUDIED", TINY)
+    monkeypatch.setattr(corpus, "CONTROL_ROWS", 120)
     monkeypatch.setitem(registry.STUDIES, "transfer", replace(registry.STUDIES["transfer"], quick=1))
     found = run(tmp_path).document["arms"]
     assert list(found) == ["base", "gold", "en alone"]
