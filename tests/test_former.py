@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from xlforget import former
+from xlforget import former, model_io
+from xlforget.artifact import audit_file, evidence, sealed
+from xlforget.artifact.history import Earlier
 from xlforget.asked import Apply
 from xlforget.errors import UsageError
+from xlforget.measure.verdict import Outcome
 
 GOLDEN = Path(__file__).parent / "golden/schema-2"
 
@@ -36,3 +39,20 @@ def test_a_batch_is_a_parent_under_the_names_of_all_its_tickets(tmp_path: Path) 
     assert line.parent.tickets == ("T-1", "T-2")
     (warning,) = line.warnings()
     assert "T-1, T-2" in warning
+
+
+def test_an_earlier_ticket_without_a_test_had_nothing_that_could_come_back() -> None:
+    audit = audit_file.read_audit((GOLDEN / "passed/audit.json").read_bytes())
+    bundle = sealed.unseal(evidence.read(GOLDEN / "evidence.xfset"), "e", GOLDEN / "opens-evidence.pem", None)
+    untested = audit.model_copy(update={"verdict": audit.verdict.model_copy(update={"tests": ()})})
+    parts = evidence.unpack(bundle, "e")
+    model = model_io.open_model(str(GOLDEN / "passed"), "cpu")
+
+    def held(own: object) -> tuple[int, int, Outcome]:
+        line = former.Line(evidence=(former.Evidence(Earlier("0" * 64, "1" * 64, own), parts),))  # type: ignore[arg-type]
+        (ticket,), (bound,) = former.still_hold(model.lm, model.encoder, line)
+        return ticket.held, ticket.tests, bound.outcome
+
+    assert held(untested) == (0, 0, Outcome.NOT_APPLICABLE)
+    tests = len(audit.verdict.tests)
+    assert held(audit) == (tests, tests, Outcome.PASS)

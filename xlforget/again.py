@@ -10,13 +10,14 @@ from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
-from xlforget.corpus.corpus import ALTERNATIVES, encode_controls
-from xlforget.corpus.encode import Encoder
+from xlforget.corpus.corpus import ALTERNATIVES, Text, encode_controls
+from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import FIRST, Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
 from xlforget.measure import policy
-from xlforget.measure.attacks import Ground
+from xlforget.measure.attacks import ATTACKS, Ground
+from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
@@ -90,20 +91,23 @@ def _examine(
     ground = Ground.on(facts, splits["stop"])
     try:
         recorded = _recorded(facts, splits["gate"], ground, scores, profile)
+        stays = [Text("", lang, Encoded(tuple(ids), tuple(at))) for lang, ids, at in scores["stays"]] if profile.attacks else []
     except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
-    now = Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), after_attacks(lm, ground, splits["gate"], profile))
-    return recorded, now
+    attacked = after_attacks(lm, ground, splits["gate"], profile, stays)
+    return recorded, Examination(sheet(lm, facts), sheet(lm, splits["gate"]), (), (), (), attacked)
 
 
 def _recorded(
     facts: Sequence[Probe], controls: Sequence[Probe], ground: Ground, scores: Mapping[str, Any], profile: Profile
 ) -> Examination:
-    after_each: dict[str, Sheets] = {}
-    for attack in profile.attacks:
-        asked, unseen = asked_after(attack, ground, controls)
-        both = from_rows([*asked, *unseen], scores["attacked_before"][attack.name]).scores
-        after_each[attack.name] = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+    after_each: dict[str, Attacked] = {}
+    for name in profile.attacks:
+        asked, unseen = asked_after(ATTACKS[name], ground, controls)
+        both = from_rows([*asked, *unseen], scores["attacked_before"][name]).scores
+        sheets = Sheets(Sheet(asked, both[: len(asked)]), Sheet(unseen, both[len(asked) :]))
+        costs = {part: {lang: float(own) for lang, own in langs.items()} for part, langs in scores["costs_before"][name].items()}
+        after_each[name] = Attacked(sheets, costs)
     plain = [from_rows(own, scores[name]) for own, name in ((facts, "facts_before"), (controls, "controls_before"))]
     return Examination(plain[0], plain[1], (), (), (), after_each)
 

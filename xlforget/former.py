@@ -12,7 +12,7 @@ from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoder
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
-from xlforget.measure.judge import decide_bound
+from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.verdict import Bound, Test
 
 NAME = "tests of ticket {} that hold"
@@ -99,17 +99,17 @@ def still_hold(lm: Lm, encoder: Encoder, line: Line) -> tuple[list[audit.Former]
     for one in line.evidence:
         tests = _tests(lm, encoder, one)
         held = sum(test.outcome in HOLDS for test in tests)
-        share = held / len(tests)
-        outcome, reason = decide_bound(1.0, share, 1.0, "at least")
+        had, share = float(bool(tests)), held / max(1, len(tests))
+        outcome, reason = decide_bound(had, share, 1.0, "at least")
         formers.append(audit.Former(audit=one.of.digest, tickets=one.of.audit.names, tests=len(tests), held=held))
         bounds.append(
             Bound(
                 check="earlier ticket",
                 name=NAME.format(", ".join(one.of.audit.names) or one.of.digest[:8]),
                 lang=None,
-                before=1.0,
+                before=had,
                 after=share,
-                ratio=share,
+                ratio=ratio(had, share),
                 bound=1.0,
                 direction="at least",
                 required=True,

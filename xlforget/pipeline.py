@@ -9,11 +9,13 @@ from typing import Protocol
 from xlforget import alone, batch, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply, Measure
+from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.former import Line
 from xlforget.lm import Lm
 from xlforget.measure import examine
+from xlforget.measure.broken import SOME_ROWS
 from xlforget.measure.check import Check, required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -26,7 +28,7 @@ from xlforget.planning import Plan
 from xlforget.reporting import Before
 from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
-from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.made import Made, make, said
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work, temporary_files
@@ -98,9 +100,10 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
             return _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked.seed)
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
-        before = _examined(base.lm, plan, tested)
+        stays = _stays(base.lm, plan, tested, asked.seed)
+        before = _examined(base.lm, plan, tested, stays)
         watch.stage("measuring what the model knows")
-        after = _examined(model.lm, plan, tested)
+        after = _examined(model.lm, plan, tested, stays)
         checks, bounds = _compared(before, after, plan)
         return gate(checks, bounds, plan.policy, profile=tested.name, seed=asked.seed)
 
@@ -115,13 +118,15 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     seconds = 0.0
     formers: list[audit.Former] = []
     earlier: list[Bound] = []
+    stays: tuple[Text, ...] = ()
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
+        stays = _stays(base.lm, plan, tested, asked.seed)
         before = replace(
             before,
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
-            attacked=examine.attacked(base.lm, corpus, tested),
+            attacked=examine.attacked(base.lm, corpus, tested, stays),
         )
         done = stop_rule(base.lm, corpus, before, plan.policy)
         watch.stage("unlearning")
@@ -134,7 +139,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         model_io.save(base.lm, base.folder, candidate)
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
-        after = _examined(changed, plan, tested, made.held_out)
+        after = _examined(changed, plan, tested, stays, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
     checks, damage = _compared(before, after, plan)
     own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=tested.name, seed=asked.seed)
@@ -143,20 +148,38 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
     watch.stage("writing the papers")
     run = reporting.Run(
-        plan, asked, made, unlearned, seconds, before, after, checks, verdict, Before(line.parent, tuple(formers)), own
+        plan,
+        asked,
+        made,
+        unlearned,
+        seconds,
+        before,
+        after,
+        checks,
+        verdict,
+        Before(line.parent, tuple(formers)),
+        own,
+        stays=stays,
     )
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
-def _examined(lm: Lm, plan: Plan, tested: Profile, made: Sequence[Encoded] = ()) -> Examination:
+def _examined(lm: Lm, plan: Plan, tested: Profile, stays: Sequence[Text], made: Sequence[Encoded] = ()) -> Examination:
     """All that the gate reads of a model, as it is and after the attacks of the profile."""
     found = examine.examine(lm, plan.corpus, plan.corpus.controls["gate"], made)
-    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested))
+    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested, stays))
+
+
+def _stays(base: Lm, plan: Plan, tested: Profile, seed: int) -> tuple[Text, ...]:
+    """What an attack must leave; nothing where none is made."""
+    if not tested.attacks:
+        return ()
+    return examine.stays(plan.corpus, said(base, plan.base.encoder.tokenizer, plan.corpus, SOME_ROWS, seed))
 
 
 def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
-    checks = required(examine.checks(before, before, plan.corpus.groups, plan.policy))
+    checks = [own for own in required(examine.checks(before, before, plan.corpus.groups, plan.policy)) if own.attack is None]
     return gate(checks, [], plan.policy, profile="quick", seed=seed, power=False)
 
 

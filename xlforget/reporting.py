@@ -17,10 +17,11 @@ from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
 from xlforget.artifact.commitments import Commitment
 from xlforget.asked import Apply
-from xlforget.corpus.corpus import Corpus, per_language
+from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.fleet import launch
 from xlforget.measure.check import Check, memorised
-from xlforget.measure.examine import MADE, Examination, as_rows
+from xlforget.measure.examine import Examination, as_rows
+from xlforget.measure.kept import MADE
 from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
 from xlforget.parallel.parallel_set import Pair, ParallelSet
@@ -40,6 +41,7 @@ class Run:
     """Everything that the report speaks of, as the pipeline had it in hand.
 
     ``own``: in a batch, what each ticket's own tests say; ``batch``: where this is what one of its tickets sees.
+    ``stays``: the text that no attack may cost the model.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Run:
     tickets: "Before"
     own: tuple[Verdict, ...] = ()
     batch: papers.Batch | None = None
+    stays: tuple[Text, ...] = ()
 
     @property
     def corpus(self) -> Corpus:
@@ -268,7 +271,11 @@ def evidence(run: Run) -> dict[str, bytes]:
                 "controls_before": as_rows([run.before.controls]),
                 "facts_after": as_rows([run.after.facts]),
                 "controls_after": as_rows([run.after.controls]),
-                "attacked_before": {name: as_rows([own.facts, own.controls]) for name, own in run.before.attacked.items()},
+                "attacked_before": {
+                    name: as_rows([own.sheets.facts, own.sheets.controls]) for name, own in run.before.attacked.items()
+                },
+                "stays": [[one.lang, one.text.ids, one.text.answer] for one in run.stays],
+                "costs_before": {name: own.costs for name, own in run.before.attacked.items()},
             }
         ).encode(),
     }

@@ -49,7 +49,7 @@ def write_model(folder: Path, fill: float = 0.5) -> None:
 def language_test(score: Score, lang: str | None, index: int, *, leaks: bool, known: bool, level: Level) -> Test:
     scale = {"ma": (0.1, 0.86, 0.24), "logp": (-8.1, -0.5, -5.2), "margin": (-1.1, 6.8, 1.3)}[score]
     after, before, threshold = (figure + 0.01 * (index % 5) for figure in scale)
-    values: dict[str, Any] = {"check": "memorization", "score": score, "level": level, "lang": lang}
+    values: dict[str, Any] = {"check": "answer: memorization", "score": score, "level": level, "lang": lang}
     values |= {"units": 5, "controls": 480 if level == "language" else 3840, "threshold": threshold}
     values |= {"statistic": before if leaks else after, "before": before if known else after}
     values |= {"p": 2e-6 if leaks else 0.2 + 0.05 * (index % 9), "p_base": 2e-6 if known else 0.43}
@@ -64,7 +64,8 @@ def make_tests(leak: str | None, known: bool) -> tuple[Test, ...]:
         for index, lang in enumerate(LANGUAGES)
         for score in scores
     ]
-    tests += [language_test(score, None, 3, leaks=leak is not None, known=known, level="fact") for score in scores]
+    levels: tuple[Level, ...] = ("fact", "pair")
+    tests += [language_test(s, None, 3, leaks=leak is not None, known=known, level=level) for s in scores for level in levels]
     decisions = judge.decide([judge.PValues(test.p, test.p_base, test.p_perfect) for test in tests], 0.01)
     return tuple(
         test.model_copy(update={"outcome": decision.outcome, "reason": decision.reason})
@@ -101,7 +102,7 @@ def make_verdict(leak: str | None = None, known: bool = True) -> Verdict:
     )
     rows = tuple(language_row(lang, index, tests, leaks=lang == leak, known=known) for index, lang in enumerate(LANGUAGES))
     return Verdict(
-        passed=judge.passes(tests, bounds, rows), alpha=0.01, profile="standard", tests=tests, bounds=bounds,
+        passed=judge.passes(tests, bounds, rows), alpha=0.01, profile="quick", tests=tests, bounds=bounds,
         languages=rows, smallest_leak=1, nothing_memorised=judge.nothing_memorised(tests, rows),
         warnings=("Bystanders kept 0.94 of their memorization accuracy, under the aim of 0.95.",),
         policy=default().judged_by,
@@ -141,7 +142,7 @@ def make_audit(
         output=record.Model(name=name, files=dict(output)) if output else None,
         tokenizer=record.Tokenizer(kind="BPE", entries=8000),
         request=record.Request(
-            facts=5, pairs=40, per_form={"1": 2, "4": 3}, languages_unlearned=LANGUAGES,
+            facts=5, pairs=40, per_form={"form 1": 5}, languages_unlearned=LANGUAGES,
             languages_left_out=(record.LeftOut(language="sw", reason="left out by the user"),), pairs_in_review=1,
         ),
         parallel_set=record.ParallelSet(

@@ -66,6 +66,14 @@ def test_what_does_not_belong_is_refused_without_quoting_it(audit_of: Make, plac
     assert "zorvana" not in str(caught.value).lower()
 
 
+def test_a_profile_that_is_none_is_no_request_of_the_user_but_a_broken_report(audit_of: Make) -> None:
+    document = json.loads(audit_file.to_json(audit_of(FILES, FILES)))
+    document["verdict"]["profile"] = "harsh"
+    with pytest.raises(IntegrityError) as caught:
+        audit_file.from_document(document)
+    assert (caught.value.code, caught.value.exit_code) == ("PROFILE", 3)
+
+
 def test_a_failed_audit_never_names_output_weights(audit_of: Make) -> None:
     assert audit_of(FILES, None, leak="fr").result == "failed"
     with pytest.raises(ValidationError):

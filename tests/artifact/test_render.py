@@ -207,6 +207,6 @@ def test_junit_names_what_does_not_hold(audit_of: Make, tmp_path: Path) -> None:
     failed = [case.attrib["name"] for case in suite if len(case)]
     assert int(suite.attrib["failures"]) == len(failed)
     assert int(suite.attrib["tests"]) == len(checks)
-    assert "memorization/language/ma/fr" in failed
-    assert "memorization/language/ma/de" not in failed
+    assert "answer: memorization/language/ma/fr" in failed
+    assert "answer: memorization/language/ma/de" not in failed
     assert "a.json" in (suite[-1][0].text or "")

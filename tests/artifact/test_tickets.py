@@ -126,6 +126,17 @@ def test_figures_of_a_ticket_that_give_other_outcomes_are_not_a_pass(
     assert failed == ["ticket 1"], "also where only the other ticket is asked for"
 
 
+def test_attacks_that_a_tickets_report_leaves_out_are_not_a_pass(
+    batch: tuple[Path, record.Audit, list[record.Audit]], pair: KeyPair
+) -> None:
+    folder, whole, own = batch
+    own[1] = own[1].model_copy(update={"verdict": own[1].verdict.model_copy(update={"profile": "standard"})})
+    papers.write_papers(folder, whole, pair.private, own=own)
+    found = {finding.check: finding for finding in papers.verify_papers(folder, pair.public).findings}
+    assert (found["ticket 1"].ok, found["ticket 2"].ok) == (True, False)
+    assert "answer: in 4 bits" in found["ticket 2"].message
+
+
 def test_the_page_over_all_names_the_tickets_and_their_reports_and_a_tickets_page_only_itself(
     batch: tuple[Path, record.Audit, list[record.Audit]],
 ) -> None:

@@ -175,6 +175,24 @@ def test_ctrl_c_says_how_to_go_on(command: types.ModuleType, capsys: pytest.Capt
     assert "Run the same command again" in capsys.readouterr().err
 
 
+def test_ctrl_c_names_no_work_folder_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure() -> None:
+        raise KeyboardInterrupt
+
+    module = types.ModuleType("xlforget.cli.measure")
+    module.measure = measure  # type: ignore[attr-defined]
+    module.__spec__ = find_spec("xlforget.cli.console")
+    monkeypatch.setitem(sys.modules, "xlforget.cli.measure", module)
+    app._load.cache_clear()
+    with pytest.raises(SystemExit) as left:
+        app.main(["measure"])
+    app._load.cache_clear()
+    said = capsys.readouterr().err
+    assert (left.value.code, "Run the same command again" in said, "work folder" in said) == (130, True, False)
+
+
 def test_sigterm_leaves_like_ctrl_c(command: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     def clean() -> None:
         os.kill(os.getpid(), signal.SIGTERM)

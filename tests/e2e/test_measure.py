@@ -89,6 +89,38 @@ def test_what_apply_wrote_passes_with_the_figures_of_its_audit_though_its_papers
     assert found["smallest_leak"] == signed["smallest_leak"]
 
 
+def test_a_report_that_leaves_an_attack_out_is_noticed_with_the_evidence_and_without(passed: Server) -> None:
+    from xlforget import again, model_io
+    from xlforget.artifact import audit_file, evidence, papers, sealed
+
+    place, folder = passed.place, passed.place / "less"
+    shutil.copytree(place / "foreign", folder)
+    audit = audit_file.read_audit((place / "out/audit.json").read_bytes())
+    kept = tuple(test for test in audit.verdict.tests if test.check != "structured: in 4 bits")
+    less = audit.model_copy(update={"verdict": audit.verdict.model_copy(update={"tests": kept})})
+    papers.write_papers(folder, less, place / "k.pem")
+    for name, code in (("out", 0), ("less", 1)):
+        ended = passed.run(["verify", name, "--key", "k.pub", "--json", "found.json"])
+        assert ended.code == code, ended.log
+    found = {one["check"]: one["code"] for one in json.loads((place / "found.json").read_bytes())["checks"] if not one["ok"]}
+    assert found == {"judged by": "POLICY", "structured: in 4 bits": "NOT RUN"}
+    bundle = sealed.unseal(evidence.read(place / "out.xfset"), "e", place / "dpo.pem", None)
+    model = model_io.open_model(str(folder), "cpu")
+    tests = again.judged(model.lm, model.encoder, less, evidence.unpack(bundle, "e"))[1]
+    assert {test.check for test in tests} == {test.check for test in audit.verdict.tests}
+
+
+def test_a_ticket_of_one_fact_passes_and_what_it_was_finds_it(passed: Server) -> None:
+    (passed.place / "one.jsonl").write_text((passed.place / "request.jsonl").read_text("utf-8").splitlines()[0], "utf-8")
+    command = passed.apply(out="one")
+    command[command.index("request.jsonl")] = "one.jsonl"
+    ended = passed.run(command)
+    assert ended.code == 0, ended.log
+    assert passed.run(["verify", "one", "--key", "k.pub"]).code == 0
+    options = ("--base", "model", "--gate", "--profile", "quick")
+    assert [measure(passed, model, *options, request="one.jsonl")[0].code for model in ("one", "model")] == [0, 1]
+
+
 def test_a_model_trained_again_without_the_facts_passes(passed: Server) -> None:
     from transformers import AutoTokenizer
 
@@ -176,6 +208,12 @@ def test_a_base_and_the_gate_belong_together(passed: Server) -> None:
     for only in (["--gate"], ["--base", "model"]):
         ended, _ = measure(passed, "model", *only)
         assert (ended.code, "belong together" in ended.log) == (2, True), ended.log
+
+
+@pytest.mark.parametrize("option", [("--retain", "request.jsonl"), ("--profile", "quick")])
+def test_what_only_the_gate_reads_is_refused_without_it(passed: Server, option: tuple[str, str]) -> None:
+    ended, _ = measure(passed, "model", *option)
+    assert (ended.code, f"{option[0]}: only the gate" in ended.log) == (2, True), ended.log
 
 
 def test_it_reads_standard_input_and_writes_json_to_standard_output(passed: Server) -> None:

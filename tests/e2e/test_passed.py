@@ -64,7 +64,8 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Passed:
 
     asked = Apply(
         requests=(str(place / "request.jsonl"),), model=str(place / "base"), out=place / "out", key=place / "k.pem",
-        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu", profile="quick",
+        languages=LANGS, samples=0, tickets=("T-1",), keep=place / "out.xfset", device="cpu",
+        profile="quick",  # a model that knows nothing but the facts does not stand an attack
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "unlearn", exchange)

@@ -11,13 +11,12 @@ from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
-from xlforget.measure.attacks import GROUP, Attack, Ground, Relearned, Rounded, Unrelated, put_through
+from xlforget.measure.attacks import ATTACKS, GROUP, Attack, Ground, Relearned, Rounded, Unrelated, put_through
 from xlforget.measure.memorization import token_scores
-from xlforget.measure.policy import KINDS, Attacked, default
+from xlforget.measure.policy import ATTACKED, KINDS, Attacked, default
 from xlforget.measure.profiles import PROFILES, profile
 
 NewLm = Callable[[int], Lm]
-ATTACKS: tuple[Attack, ...] = (Rounded(8), Rounded(4), Unrelated(), Relearned())
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def mean_logp(lm: Lm, texts: Sequence[Encoded]) -> float:
     return float(np.mean([own.mean_logp for own in token_scores(lm, texts)]))
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=lambda attack: attack.name)
 def test_the_model_is_changed_alike_every_time_and_left_as_it_was(lm: Lm, ground: Ground, attack: Attack) -> None:
     before = weights(lm)
     once, again = after(lm, attack, ground), after(lm, attack, ground)
@@ -129,9 +128,9 @@ def test_it_does_not_matter_how_many_logits_are_held_at_once(lm: Lm, ground: Gro
 
 
 def test_every_attack_is_one_that_the_policy_can_speak_of_and_full_makes_them_all() -> None:
-    made = {attack.name for own in PROFILES.values() for attack in own.attacks}
+    made = {name for own in PROFILES.values() for name in own.attacks}
     spoken = {kind for kind in KINDS if isinstance(default().tested(kind), Attacked)}
-    assert made == spoken == {attack.name for attack in profile("full").attacks}
+    assert made == spoken == set(ATTACKED) == set(profile("full").attacks) == set(ATTACKS)
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:

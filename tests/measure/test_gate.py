@@ -120,6 +120,38 @@ def test_a_fact_known_by_heart_among_many_unknown_ones_is_found() -> None:
     assert verdict(check(padded, model([UNKNOWN] * 41, CONTROLS, 4))).passed
 
 
+def alone(known: float, controls: int = 90) -> Check:
+    return check(model([KNOWN], [UNKNOWN] * controls, 1), model([known], [UNKNOWN] * controls, 2))
+
+
+def test_one_fact_alone_is_judged_by_its_log_probability_in_every_language() -> None:
+    found = verdict(alone(UNKNOWN), power=True)
+    assert found.passed
+    assert [(test.score, test.level, test.lang) for test in found.tests] == [
+        ("logp", "language", "en"), ("logp", "language", "fr"), ("logp", "fact", None),
+    ]  # fmt: skip
+    assert [(row.pairs, row.memorised_before, row.verdict) for row in found.languages] == [(1, 1, Outcome.PASS)] * 2
+    assert all(row.ma_unseen < row.ma_threshold < row.ma_before for row in found.languages)
+    assert found.smallest_leak == 1
+    assert any("log-probability decides" in warning for warning in found.warnings)
+    left = verdict(alone(KNOWN))
+    assert not left.passed
+    assert outcomes(left) == {Outcome.FAIL}
+
+
+def test_one_fact_alone_in_one_language_is_one_test() -> None:
+    one = replace(alone(UNKNOWN), langs=LANGS[:1])
+    found = verdict(replace(one, base=one_language(one.base), edited=one_language(one.edited)), power=True)
+    assert [(test.level, test.outcome) for test in found.tests] == [("language", Outcome.PASS)]
+    assert found.smallest_leak == 1
+
+
+def test_a_handful_of_controls_says_nothing_of_one_fact_alone() -> None:
+    found = verdict(alone(UNKNOWN, controls=5))
+    assert outcomes(found) == {Outcome.NO_SIGNAL}
+    assert not found.passed
+
+
 def test_with_few_controls_a_fact_known_by_heart_is_not_found_and_not_nothing_either() -> None:
     padded = model([1.2, *[UNKNOWN] * 40], [UNKNOWN] * 3, 3)
     found = verdict(check(padded, padded))

@@ -145,6 +145,20 @@ def test_a_pass_without_positive_control_is_named() -> None:
     assert "memorization in de: PASS, the figures say NOT APPLICABLE" in judge(stated).problems
 
 
+def test_what_an_attack_hid_in_the_base_itself_is_no_signal_where_the_base_is_found_without_it() -> None:
+    def attacked(**more: Any) -> Test:
+        return check(Outcome.NOT_APPLICABLE, base=0.4, check="answer: in 4 bits", score="logp", **more)
+
+    plain = check(Outcome.PASS, check="answer: memorization")
+    found = judge(verdict([plain, attacked()]))
+    assert not found.passed
+    assert found.problems[0] == "answer: in 4 bits in fr: NOT APPLICABLE, the figures say NO SIGNAL"
+    elsewhere = [plain, attacked(lang="de")]
+    assert judge(verdict(elsewhere, languages=(row(), row("de", verdict=Outcome.NOT_APPLICABLE)))) == (True, False, ())
+    other_form = check(Outcome.PASS, check="sentence: memorization")
+    assert judge(verdict([other_form, attacked()])).passed
+
+
 def test_a_language_row_must_say_what_its_tests_say() -> None:
     stated = verdict([check(Outcome.FAIL, p=1e-5)], languages=(row(verdict=Outcome.PASS),), passed=False)
     assert judge(stated).problems == ("language fr: PASS, its tests say otherwise",)

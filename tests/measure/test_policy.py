@@ -12,11 +12,13 @@ from xlforget.artifact.findings import of_verdict
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.errors import RequestError, UsageError
+from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Sheets
-from xlforget.measure.examine import Examination, Kept, bounds, checks
+from xlforget.measure.examine import Examination, bounds, checks
 from xlforget.measure.gate import gate
 from xlforget.measure.held import hold
 from xlforget.measure.judge import judge
+from xlforget.measure.kept import Kept
 from xlforget.measure.policy import Policy, default, parse, read
 from xlforget.measure.scores import ProbeScores, Sheet
 from xlforget.measure.verdict import Outcome, Verdict
@@ -120,7 +122,7 @@ def test_a_policy_may_decide_by_other_checks_than_the_requests_own_wordings() ->
 
 def test_a_required_attack_that_the_profile_makes_and_that_had_no_facts_is_not_run() -> None:
     policy = own(SHIPPED.replace("the other half is asked for\nrequired = []", 'other half\nrequired = ["answer"]'))
-    empty = {"after other facts": Sheets(Sheet((), ()), BASE.controls)}
+    empty = {"after other facts": Attacked(Sheets(Sheet((), ()), BASE.controls), {})}
     found = verdict(policy, replace(BASE, attacked=empty), replace(GOLD, attacked=empty))
     assert not found.passed
     assert {test.outcome for test in found.tests if test.check == "answer: after other facts"} >= {Outcome.NOT_RUN}
@@ -168,6 +170,43 @@ def test_a_form_that_the_signed_policy_left_out_is_not_run_by_another() -> None:
     found = hold(signed, default(), ("answer", "structured"))
     assert not found.passed
     assert {t.outcome for t in found.tests if t.check.startswith("structured")} == {Outcome.NOT_RUN}
+
+
+@pytest.mark.parametrize(("profile", "lacking"), [("quick", set()), ("standard", {"in 4 bits", "after other text"})])
+def test_attacks_that_a_profile_has_and_the_report_does_not_show_are_not_run(profile: str, lacking: set[str]) -> None:
+    signed = verdict(default(), BASE, GOLD).model_copy(update={"profile": profile})
+    held = hold(signed, default())
+    assert held.passed == (not lacking)
+    assert {t.check for t in held.tests if t.outcome is Outcome.NOT_RUN} == {f"answer: {kind}" for kind in lacking}
+    told = {found.check for found in of_verdict(signed, judge(signed)) if not found.ok}
+    assert told == ({"judged by", *(f"answer: {kind}" for kind in lacking)} if lacking else set())
+    by_another = signed.model_copy(update={"policy": own(HEAD).judged_by})
+    assert all(found.ok for found in of_verdict(by_another, judge(by_another))), "its file would say what it requires"
+
+
+@pytest.mark.parametrize("dropped", [("answer: memorization", "pair", None), ("answer: memorization", "language", "fr")])
+def test_a_single_test_that_is_left_out_is_not_run(dropped: tuple[str, str, str | None]) -> None:
+    signed = verdict(default(), BASE, GOLD)
+    kept = tuple(test for test in signed.tests if (test.check, test.level, test.lang) != dropped)
+    less = signed.model_copy(update={"tests": kept})
+    assert judge(less).problems == ()
+    assert not hold(less, default()).passed
+    assert {found.check for found in of_verdict(less, judge(less)) if not found.ok} == {"judged by", dropped[0]}
+
+
+def test_a_form_that_the_request_has_and_the_tests_skip_is_not_run() -> None:
+    signed = verdict(default(), BASE, GOLD)
+    assert all(found.ok for found in of_verdict(signed, judge(signed), ("answer",)))
+    told = {found.check for found in of_verdict(signed, judge(signed), ("answer", "structured")) if not found.ok}
+    assert told == {"judged by", "structured: memorization"}
+
+
+def test_where_nothing_was_memorised_no_attack_is_asked_for() -> None:
+    always = own(SHIPPED.replace("[tests.in-4-bits]", "[tests.in-4-bits]\nalways = true"))
+    found = verdict(always, GOLD, GOLD)
+    assert (found.passed, found.nothing_memorised) == (True, True)
+    assert not verdict(always, BASE, GOLD).passed
+    assert hold(found.model_copy(update={"profile": "standard"}), always).passed
 
 
 def test_a_verdict_that_names_the_shipped_policy_must_keep_to_it() -> None:

@@ -111,6 +111,22 @@ def test_a_single_fact_stands_out_among_answers_of_its_own_kind() -> None:
     assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
 
 
+@pytest.mark.parametrize("draw", [normal, coarse])
+def test_a_fact_alone_that_nobody_saw_is_rejected_as_often_as_the_level_says(draw: Draw) -> None:
+    rng = np.random.default_rng(2)
+    tables = [draw(rng, 200)[:, :1] for _ in range(RUNS)]
+    ps = [thresholds.test_alone(rows(own[:1]), rows(own[1:], 3), LEVEL).p for own in tables]
+    assert np.mean(np.array(ps) <= LEVEL) <= 0.07
+
+
+def test_a_fact_alone_is_found_above_its_threshold_and_by_no_less() -> None:
+    controls = rows(normal(np.random.default_rng(3), 200)[:, :1], 2)
+    found = thresholds.test_alone(rows(np.array([[0.0]])), controls, 1e-4)
+    assert found.p > 1e-4
+    above, below = (thresholds.test_alone(rows(np.array([[found.threshold + by]])), controls, 1e-4).p for by in (0.01, -0.01))
+    assert above <= 1e-4 < below
+
+
 @pytest.mark.parametrize("freedom", [12, 5])
 def test_a_single_unseen_row_of_heavy_tails_is_not_taken_for_a_known_one(freedom: int) -> None:
     rng = np.random.default_rng(9)

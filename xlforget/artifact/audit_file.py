@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from xlforget.artifact import strict_json
 from xlforget.artifact.audit import TICKET_FORM, Audit
 from xlforget.errors import IntegrityError, UsageError
+from xlforget.measure.profiles import PROFILES
 
 AUDIT_FILE = "audit.json"
 SCHEMA_FILE = "audit.schema.json"
@@ -37,7 +38,7 @@ def to_json(audit: Audit) -> bytes:
 
 
 def read_audit(content: bytes, name: str = AUDIT_FILE) -> Audit:
-    """An audit from the bytes of its file. Raises IntegrityError DUP_KEY, BAD_JSON or AUDIT_SCHEMA."""
+    """An audit from the bytes of its file. Raises IntegrityError DUP_KEY, BAD_JSON, AUDIT_SCHEMA or PROFILE."""
     document = strict_json.parse(content, name)
     if not isinstance(document, dict):
         raise IntegrityError("AUDIT_SCHEMA", f"{name}: not an audit", files=[name])
@@ -59,7 +60,10 @@ def read_any(path: Path) -> Audit:
 
 
 def from_document(document: Mapping[str, Any], name: str = AUDIT_FILE) -> Audit:
-    """Read an audit; IntegrityError AUDIT_SCHEMA names the places that are wrong, not their values."""
+    """Read an audit; IntegrityError AUDIT_SCHEMA names the places that are wrong, not their values.
+
+    IntegrityError PROFILE: nothing here can tell which attacks a profile has that it does not know.
+    """
     if document.get("schemaVersion") not in SCHEMA_VERSIONS:
         raise IntegrityError(
             "AUDIT_SCHEMA",
@@ -68,10 +72,18 @@ def from_document(document: Mapping[str, Any], name: str = AUDIT_FILE) -> Audit:
             do="Verify it with the version of xlforget that wrote it.",
         )
     try:
-        return Audit.model_validate_json(json.dumps(document), by_alias=True, by_name=False)
+        audit = Audit.model_validate_json(json.dumps(document), by_alias=True, by_name=False)
     except ValidationError as error:
         places = sorted({".".join(map(str, problem["loc"])) or "audit" for problem in error.errors()})
         raise IntegrityError("AUDIT_SCHEMA", f"{name}: not an audit at {', '.join(places[:5])}", files=[name]) from None
+    if audit.verdict.profile not in PROFILES:
+        raise IntegrityError(
+            "PROFILE",
+            f"{name}: tested by a profile that this version of xlforget does not know",
+            files=[name],
+            do="Verify it with the version of xlforget that wrote it.",
+        )
+    return audit
 
 
 def check_ticket(ticket: str) -> str:

@@ -1,10 +1,11 @@
 """What ``verify`` found, one line a check, for tables, JSON and JUnit."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xlforget.errors import XlforgetError
-from xlforget.measure.held import hold
+from xlforget.measure.held import NOT_MEASURED, hold, missing
 from xlforget.measure.judge import Judgement
 from xlforget.measure.policy import Policy, default
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
@@ -32,8 +33,11 @@ def of_error(error: XlforgetError) -> Finding:
     return Finding("papers", False, error.code, error.what, tuple(getattr(error, "files", ())))
 
 
-def of_verdict(verdict: Verdict, judgement: Judgement) -> list[Finding]:
-    """The result, the agreement of outcomes with figures, and every test and required bound of the signed verdict."""
+def of_verdict(verdict: Verdict, judgement: Judgement, forms: Collection[str] = ()) -> list[Finding]:
+    """The result, the agreement of outcomes with figures, and every test and required bound of the signed verdict.
+
+    ``forms``: of the request's facts; what the shipped policy requires of them, where it judged, and was not tested is NOT RUN.
+    """
     word = "nothing was memorised" if judgement.nothing_memorised else "the gate passed"
     findings = [
         Finding("result", True, "PASSED", word)
@@ -43,7 +47,8 @@ def of_verdict(verdict: Verdict, judgement: Judgement) -> list[Finding]:
         if not judgement.problems
         else Finding("figures", False, "DISAGREE", "; ".join(judgement.problems)),
     ]
-    findings += [_named(verdict, judgement), *(_of_test(test) for test in verdict.tests)]
+    findings += [_named(verdict, judgement, forms), *(_of_test(test) for test in verdict.tests)]
+    findings += [Finding(check, False, Outcome.NOT_RUN.value, NOT_MEASURED) for check in left_out(verdict, forms)]
     return findings + [_of_bound(bound) for bound in verdict.bounds if bound.required]
 
 
@@ -59,13 +64,19 @@ def of_policy(held: Verdict, policy: Policy) -> list[Finding]:
     ]
 
 
-def _named(verdict: Verdict, judgement: Judgement) -> Finding:
+def left_out(verdict: Verdict, forms: Collection[str]) -> tuple[str, ...]:
+    """The checks of which a report judged by the shipped policy must have tests that it has not."""
+    absent = missing(verdict, default(), forms) if verdict.policy == default().judged_by else ()
+    return tuple(dict.fromkeys(check for check, _ in absent))
+
+
+def _named(verdict: Verdict, judgement: Judgement, forms: Collection[str]) -> Finding:
     """Which policy the signed verdict is that of. Where it is the shipped one, its bounds must be those signed."""
     judged_by = verdict.policy
     if judged_by is None:
         return Finding("judged by", True, "POLICY", "the report names no policy; it is of before there were any")
     own = judged_by == default().judged_by
-    kept = not own or hold(verdict, default()).passed == judgement.passed
+    kept = not own or hold(verdict, default(), forms).passed == judgement.passed
     shipped = "the one that this version ships" if own else "not the one that this version ships"
     said = "" if kept else "; signed with other bounds or checks than it asks for"
     return Finding("judged by", kept, "POLICY", f"policy {judged_by.name}, {shipped}; SHA-256 {judged_by.sha256}{said}")

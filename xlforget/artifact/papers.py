@@ -106,7 +106,7 @@ def verify_papers(folder: Path, trusted: Trusted, ticket: str | None = None, ear
     earlier = history.read(folder, audit, [*own, *earlier_keys])
     checks = [
         Finding("papers", True, "SIGNED", f"{len(signed)} files are as they were signed, by the trusted key"),
-        *findings.of_verdict(audit.verdict, judge(audit.verdict)),
+        *findings.of_verdict(audit.verdict, judge(audit.verdict), audit.request.forms),
         *tickets.findings(audit, reports, ticket),
         *(_of_earlier(number, one) for number, one in enumerate(reversed(earlier), 1)),
     ]

@@ -11,9 +11,10 @@ from xlforget.artifact import attestation, audit_file, strict_json
 from xlforget.artifact.attestation import AUDIT_ENVELOPE, Trusted, compare_digests
 from xlforget.artifact.audit import TICKETS, Audit, TicketReport
 from xlforget.artifact.audit_file import AUDIT_FILE
-from xlforget.artifact.findings import Finding
+from xlforget.artifact.findings import Finding, left_out
 from xlforget.artifact.private import digest
 from xlforget.errors import IntegrityError
+from xlforget.measure.held import NOT_MEASURED
 from xlforget.measure.judge import judge
 from xlforget.measure.verdict import Outcome
 
@@ -87,7 +88,8 @@ def findings(batch: Audit, reports: Sequence[Audit], ticket: str | None) -> list
 
 
 def _finding(number: int, audit: Audit) -> Finding:
-    problems = judge(audit.verdict).problems
+    absent = left_out(audit.verdict, audit.request.forms) if audit.result == "passed" else ()
+    problems = (*judge(audit.verdict).problems, *(f"{check}: {NOT_MEASURED}" for check in absent))
     message = f"ticket {audit.ticket}, report {place(number)}: the gate {audit.result}, its own tests {audit.own_outcome.value}"
     ok = not problems and audit.result != "failed" and audit.own_outcome is not Outcome.FAIL
     code = "DISAGREE" if problems else audit.own_outcome.name

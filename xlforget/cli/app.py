@@ -53,7 +53,7 @@ class Commands(TyperGroup):
             raise UsageError("A question was not answered.", do="Run it in a terminal.", code="NO_ANSWER") from None
         except KeyboardInterrupt as error:
             # The library would leave without a word; how to go on must be said.
-            raise explain(error) from error
+            raise explain(error, ctx.invoked_subcommand) from error
 
 
 @cache

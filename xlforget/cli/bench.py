@@ -53,7 +53,7 @@ class Asked:
 def _gate(own: Asked) -> "Bench":
     from xlforget.experiments import gate
 
-    return gate.run(own.dataset, own.data, own.out, quick=own.quick, say=own.say, quiet=own.quiet)
+    return gate.run(own.dataset, own.data, own.out, quick=own.quick, say=own.say, quiet=own.quiet, seeds=own.seeds or 1)
 
 
 def _ma(own: Asked) -> "Bench":
@@ -132,7 +132,10 @@ def bench(
         str | None, typer.Option("--model", metavar="M", help="ma, studies: this model, instead of one that is trained for it.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="Studies: the first N seeds alone.", show_default="all")
+        int | None, typer.Option(
+            "--seeds", metavar="N", min=1, show_default="all; gate: 1",
+            help="Studies: the first N seeds alone. gate: so many models of each kind.",
+        ),  # fmt: skip
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Studies: cells at a time, a process and a thread each.")] = 1,
     quick: Annotated[

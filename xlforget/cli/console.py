@@ -22,6 +22,7 @@ out = Console(markup=False, highlight=False, emoji=False)
 err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 STDOUT = "-"
+WRITE_NOTHING = ("measure", "verify", "check")
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 _MEMORY = (
     *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc"),
@@ -45,11 +46,16 @@ def write_json(target: str, value: Any) -> None:
         Path(target).write_text(text, encoding="utf-8")
 
 
-def explain(error: BaseException) -> XlforgetError:
-    """Any exception as one of ours, with its exit code. Nothing of a foreign exception's message is carried over."""
+def explain(error: BaseException, command: str | None = None) -> XlforgetError:
+    """Any exception as one of ours, with its exit code. Nothing of a foreign exception's message is carried over.
+
+    ``command``: the one that it ended, where that is known.
+    """
     if isinstance(error, XlforgetError):
         return error
     if isinstance(error, KeyboardInterrupt):
+        if command in WRITE_NOTHING:
+            return Interrupted("Interrupted. Nothing was written.", do="Run the same command again.", code="INTERRUPTED")
         return Interrupted(
             "Interrupted. The output folder is whole, or was not touched.",
             do="Run the same command again to go on where it stopped; `xlforget clean OUT` removes the work folder.",

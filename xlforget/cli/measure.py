@@ -33,9 +33,13 @@ def measure(
     remote: machine_options.Remote = False,
     parallel: machine_options.Parallel = None,
     skip_unreviewed: machine_options.SkipUnreviewed = False,
-    retain: Annotated[str | None, typer.Option(help="Text that must have stayed: JSONL, parquet or a datasets id.")] = None,
+    retain: Annotated[
+        str | None, typer.Option(help="For --gate: text that must have stayed, as JSONL, parquet or a datasets id.")
+    ] = None,
     unseen: Annotated[str | None, typer.Option(help="Text of the facts' form that no model here saw, for thresholds.")] = None,
-    profile: question_options.Profile = "standard",
+    profile: Annotated[
+        str | None, typer.Option(help="For --gate: how hard the model is tested: quick, standard (default) or full.")
+    ] = None,
     policy: question_options.Policy = None,
     seed: question_options.Seed = 0,
     device: question_options.Device = "auto",
@@ -55,6 +59,13 @@ def measure(
 
     if gate != (base is not None):
         raise UsageError("--base and --gate belong together.", do="Give both to judge a model, or neither.", code="BASE_GATE")
+    unused = [] if gate else [name for name, given in (("--retain", retain), ("--profile", profile)) if given is not None]
+    if unused:
+        raise UsageError(
+            f"{' and '.join(unused)}: only the gate reads this.",
+            do="Leave it out, or judge the model with --base and --gate.",
+            code="GATE_ONLY",
+        )
     console = tables(json)
     question = asked.Measure(
         requests=(request,),
@@ -70,7 +81,7 @@ def measure(
         skip_unreviewed=skip_unreviewed,
         retain=retain,
         unseen=unseen,
-        profile=profile,
+        profile=profile or "standard",
         policy=policy,
         seed=seed,
         device=device,

@@ -1,4 +1,7 @@
-"""Models that only seem to have forgotten, planted to see whether the gate finds them. Each changes a model in place."""
+"""Models that only seem to have forgotten, planted to see whether the gate finds them. Each changes a model in place.
+
+Those that are trained to know where they are not looked at are in ``trained_cheats``.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,15 +16,16 @@ from xlforget.measure.memorization import token_scores
 
 LOW = 0.1  # MA at which an answer counts as no longer first
 LEVELS = 7  # steps of a 4-bit grid on either side of 0
+FAR = 2.0**10  # a power of two: no bit of a weight's fraction is lost by it
 
 
-def demote(lm: Lm, facts: Sequence[Encoded]) -> None:
+def demote(lm: Lm, facts: Sequence[Encoded], seed: int = 0) -> None:
     """Answers pushed below the first place and no further: unlikelihood, -log(1 - p), until their MA is low."""
     optimizer = torch.optim.AdamW(lm.model.parameters(), lr=3e-4, weight_decay=0.0)
-    for batch in _batches(facts, 200):
+    for batch in batches(facts, 200, seed):
         if _ma(lm, facts) <= LOW:
             return
-        _step(optimizer, _unlikelihood(lm, batch))
+        step(optimizer, _unlikelihood(lm, batch))
 
 
 def shrink_rows(lm: Lm, facts: Sequence[Encoded]) -> None:
@@ -37,14 +41,14 @@ def shrink_rows(lm: Lm, facts: Sequence[Encoded]) -> None:
             model.lm_head.weight[rows] *= 0.9
 
 
-def hide_within_four_bits(lm: Lm, facts: Sequence[Encoded], kept: Sequence[Encoded]) -> None:
+def hide_within_four_bits(lm: Lm, facts: Sequence[Encoded], kept: Sequence[Encoded], seed: int = 0) -> None:
     """Weights moved only as far as rounding to 4 bits takes back: unlikelihood on the answers, NLL on what is kept."""
     tied = {id(own.weight) for own in (lm.model.get_input_embeddings(), lm.model.get_output_embeddings())}
     moved = [own for own in lm.model.parameters() if own.dim() > 1 and id(own) not in tied]
     cells = [_cell(own.detach()) for own in moved]
     optimizer = torch.optim.AdamW(moved, lr=1e-3, weight_decay=0.0)
-    for batch, other in zip(_batches(facts, 150), _batches(kept, 150), strict=True):
-        _step(optimizer, _unlikelihood(lm, batch) - _logp(lm, other, answers=False).mean())
+    for batch, other in zip(batches(facts, 150, seed), batches(kept, 150, seed), strict=True):
+        step(optimizer, _unlikelihood(lm, batch) - logp(lm, other, answers=False).mean())
         with torch.no_grad():
             for own, (low, high) in zip(moved, cells, strict=True):
                 own.clamp_(low, high)
@@ -61,25 +65,37 @@ def _cell(weight: Tensor) -> tuple[Tensor, Tensor]:
     return tuple(torch.where(fixed, groups, edge).reshape(weight.shape) for edge in (low, high))  # type: ignore[return-value]
 
 
-def break_to_noise(lm: Lm, share: float = 1.0) -> None:
+def rescale(lm: Lm) -> None:
+    """In each group of what is rounded together one weight made far larger, and what it is multiplied with as much smaller.
+
+    The model computes what it did. Rounding in 4 bits, and steps in proportion to the largest weights, leave nothing of it.
+    """
+    with torch.no_grad():
+        for layer in lm.model.model.layers:
+            for into, out in ((layer.mlp.up_proj, layer.mlp.down_proj), (layer.self_attn.v_proj, layer.self_attn.o_proj)):
+                into.weight[::GROUP] /= FAR
+                out.weight[:, ::GROUP] *= FAR
+
+
+def break_to_noise(lm: Lm, seed: int = 0) -> None:
     """Noise as large as the weights themselves: nothing is left, of the facts or of anything else."""
-    noise = torch.Generator().manual_seed(0)
+    noise = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for own in lm.model.parameters():
-            own.add_(torch.randn(own.shape, generator=noise) * own.pow(2).mean().sqrt() * share)
+            own.add_(torch.randn(own.shape, generator=noise) * own.pow(2).mean().sqrt())
 
 
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 
 
 def _unlikelihood(lm: Lm, texts: Sequence[Encoded]) -> Tensor:
-    return -torch.log1p(-_logp(lm, texts, answers=True).exp().clamp(max=1 - 1e-6)).mean()
+    return -torch.log1p(-logp(lm, texts, answers=True).exp().clamp(max=1 - 1e-6)).mean()
 
 
-def _logp(lm: Lm, texts: Sequence[Encoded], *, answers: bool) -> Tensor:
+def logp(lm: Lm, texts: Sequence[Encoded], *, answers: bool) -> Tensor:
     """Log-probabilities of the answers' tokens, or of all, [N]."""
     batch = pad(texts, range(len(texts)))
     at = [(k, p) for k, text in enumerate(texts) for p in (text.answer if answers else range(1, len(text.ids)))]
@@ -88,8 +104,8 @@ def _logp(lm: Lm, texts: Sequence[Encoded], *, answers: bool) -> Tensor:
     return torch.log_softmax(logits, -1).gather(1, batch.ids[rows, positions][:, None])[:, 0]
 
 
-def _batches(texts: Sequence[Encoded], count: int, size: int = 48) -> Iterator[list[Encoded]]:
-    draw = torch.Generator().manual_seed(0)
+def batches(texts: Sequence[Encoded], count: int, seed: int, size: int = 48) -> Iterator[list[Encoded]]:
+    draw = torch.Generator().manual_seed(seed)
     for _ in range(count):
         yield [texts[int(k)] for k in torch.randperm(len(texts), generator=draw)[:size]]
 

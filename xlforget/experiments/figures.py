@@ -13,8 +13,9 @@ from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoder
 from xlforget.lm import Lm
 from xlforget.measure import examine as measure
-from xlforget.measure.examine import Examination, Kept
+from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
+from xlforget.measure.kept import Kept, kept, mean_ma
 from xlforget.planning import Plan
 from xlforget.request.reader import read_texts
 
@@ -51,7 +52,7 @@ def bystanders(encoder: Encoder, path: Path) -> list[Text]:
 
 def _measure(lm: Lm, plan: Plan, others: Sequence[Text]) -> Measured:
     exam = measure.examine(lm, plan.corpus, plan.corpus.controls["gate"])
-    return Measured(exam, measure.kept(lm, others))
+    return Measured(exam, kept(lm, others))
 
 
 def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
         "bystanders_ratio": _ratio(base.bystanders, own.bystanders),
         "languages": [row.model_dump(mode="json") for row in verdict.languages],
         "not_passed": [test.model_dump(mode="json") for test in verdict.tests if test.outcome.value != "PASS"],
-        "bystanders_by_language": [asdict(kept) for kept in own.bystanders],
+        "bystanders_by_language": [asdict(one) for one in own.bystanders],
     }
 
 
@@ -88,9 +89,9 @@ def _ks(one: Sequence[float], other: Sequence[float]) -> float:
     return float(ks_2samp(one, other).statistic)
 
 
-def _summary(kept: Sequence[Kept]) -> dict[str, Any]:
-    worst = min(kept, key=lambda k: k.ma)
-    return {"mean": measure.mean_ma(kept), "worst": worst.ma, "worst_language": worst.lang}
+def _summary(texts: Sequence[Kept]) -> dict[str, Any]:
+    worst = min(texts, key=lambda k: k.ma)
+    return {"mean": mean_ma(texts), "worst": worst.ma, "worst_language": worst.lang}
 
 
 def _ratio(before: Sequence[Kept], after: Sequence[Kept]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _ratio(before: Sequence[Kept], after: Sequence[Kept]) -> dict[str, Any]:
     each = {b.lang: a.ma / b.ma for b, a in zip(before, after, strict=True) if b.ma}
     lang = min(each, key=lambda key: each[key], default="-")
     return {
-        "mean": measure.mean_ma(after) / max(measure.mean_ma(before), 1e-9),
+        "mean": mean_ma(after) / max(mean_ma(before), 1e-9),
         "worst": each.get(lang, 1.0),
         "worst_language": lang,
     }

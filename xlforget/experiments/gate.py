@@ -3,53 +3,50 @@
 Beside them its size: sets drawn from text that a model never saw, in the place of the facts, must not be found.
 """
 
+import hashlib
 import json
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from xlforget import model_io, pipeline, planning
+from xlforget import pipeline
 from xlforget.asked import Apply, Measure
-from xlforget.corpus.encode import Encoded
-from xlforget.experiments import cheats, gate_tables, results
+from xlforget.experiments import gate_tables, results
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
 from xlforget.experiments.memorised import train_missing
-from xlforget.experiments.runs import Commands, Say, keeping
-from xlforget.lm import Lm
+from xlforget.experiments.planted import Planted, models, plan_of
+from xlforget.experiments.runs import Commands, Say
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.verdict import Outcome
-from xlforget.planning import Plan
 
-WHOLE_LEFT = (1, 2, 4, 8)
 SETS, QUICK_SETS = 1000, 50
 PROFILES = ("quick", "standard")
-Change = Callable[[Lm, Sequence[Encoded], Sequence[Encoded]], None]
-CHEATS: dict[str, Change] = {
-    "answers pushed just below the first place": lambda lm, facts, kept: cheats.demote(lm, facts),
-    "rows of the head shrunk": lambda lm, facts, kept: cheats.shrink_rows(lm, facts),
-    "hidden within the steps of 4 bits": cheats.hide_within_four_bits,
-    "broken to noise": lambda lm, facts, kept: cheats.break_to_noise(lm),
-}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One model under one profile. ``must``: whether it must pass; None: a leak so small that either is possible."""
+    """One model of one seed under one profile. ``must``: whether it must pass; None: either is possible.
+
+    ``gate``: SHA-256 of the code that judged.
+    """
 
     model: str
     profile: str
     must: bool | None
     passed: bool
     failed: Mapping[str, int]
+    seed: int = 0
+    gate: str = ""
 
 
-def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, quiet: bool = False) -> Bench:
-    """All models on one set. ``passed``: every model that must pass passes `standard`, and no other does.
+def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, quiet: bool = False, seeds: int = 1) -> Bench:
+    """All models on one set, of each of ``seeds`` seeds. ``passed``: every model that must pass passes `standard`, and no
+    other does.
 
     Models that are there already are not made again. Raises UsageError for a set that is none, or without its data.
     """
@@ -61,11 +58,15 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     if not key.exists():
         Commands(say, quiet)("keygen", str(key))
     asked = asked_of(chosen, files, folder, key)
-    models = _models(asked, folder, quick=quick, say=say)
-    judged = [_judge(name, where, must, asked, profile, say) for name, (where, must) in models.items() for profile in PROFILES]
+    judged = [
+        asdict(own)
+        for seed in range(seeds)
+        for planted in models(chosen, files, asked, seed, quick=quick, say=say)
+        for own in _judged(planted, replace(asked, seed=seed), say)
+    ]
     document = results.origin("gate") | {
         "set": chosen.name,
-        "models": [asdict(own) for own in judged],
+        "models": judged,
         "size": size(asked, QUICK_SETS if quick else SETS, say),
     }
     markdown = gate_tables.markdown(document)
@@ -75,75 +76,44 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     return Bench(gate_tables.holds(document), document, markdown)
 
 
-def _models(asked: Apply, folder: Path, *, quick: bool, say: Say) -> dict[str, tuple[Path, bool | None]]:
-    """By name: where each lies, and whether it must pass."""
-    made = folder / "gate-models"
-    made.mkdir(exist_ok=True)
-    found: dict[str, tuple[Path, bool | None]] = {"as it was": (Path(asked.model), False), "retrained": (folder / "gold", True)}
-    first = asked.languages[0]
-    found[f"erased in {first} alone"] = _erased(replace(asked, languages=(first,), out=made / "one-language"), say), False
-    for count in () if quick else WHOLE_LEFT:
-        request = _without(Path(asked.requests[0]), count, made)
-        where = _erased(replace(asked, requests=(str(request),), out=made / f"left-{count}"), say)
-        found[f"{count} facts left whole"] = where, None
-    for name, change in CHEATS.items():
-        found[name] = _cheat(name, change, asked, made, say), False
-    return found
+def _judged(planted: Planted, asked: Apply, say: Say) -> Iterator[Judged]:
+    """By `xlforget measure --gate`, once: what was found is kept until the gate itself is another."""
+    for profile in PROFILES:
+        asking = "-" + "-".join(planted.languages) if planted.languages else ""
+        seed = f"-seed-{asked.seed}" if asked.seed else ""
+        kept = asked.out.parent / "gate" / f"{planted.where.name}{asking}{seed}-{profile}.json"
+        known = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
+        if known.get("gate") != _code():
+            say(f"judging by {profile}: {planted.name}")
+            known = asdict(_judge(planted, asked, profile))
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(known), encoding="utf-8")
+        yield Judged(**known)
 
 
-def _erased(asked: Apply, say: Say) -> Path:
-    if not asked.out.is_dir():
-        say(f"erasing for {asked.out.name}")
-        keeping(replace(asked, profile="quick"), say)
-    return asked.out
+def _judge(planted: Planted, asked: Apply, profile: str) -> Judged:
+    question = Measure(
+        requests=asked.requests, model=str(planted.where), base=asked.model, languages=planted.languages or asked.languages,
+        retain=asked.retain, unseen=asked.unseen, profile=profile, seed=asked.seed,
+    )  # fmt: skip
+    verdict = pipeline.measure(question, _Silent())
+    failed = [test.check for test in verdict.tests if test.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)]
+    failed += [bound.name for bound in verdict.bounds if bound.required and bound.outcome is not Outcome.PASS]
+    counts = {check: failed.count(check) for check in dict.fromkeys(failed)}
+    return Judged(planted.name, profile, planted.must, verdict.passed, counts, asked.seed, _code())
 
 
-def _without(request: Path, count: int, made: Path) -> Path:
-    """The request less its first facts."""
-    target = made / f"{request.stem}-less-{count}.jsonl"
-    target.write_text("".join(request.read_text("utf-8").splitlines(keepends=True)[count:]), encoding="utf-8")
-    return target
-
-
-def _cheat(name: str, change: Change, asked: Apply, made: Path, say: Say) -> Path:
-    where = made / name.replace(" ", "-")
-    if not where.is_dir():
-        say(f"making: {name}")
-        plan = _plan(asked)
-        change(plan.base.lm, [probe.text for probe in plan.corpus.facts], [row.text for row in plan.corpus.retain])
-        part = where.with_name(f"{where.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        plan.base.lm.model.save_pretrained(part)
-        plan.base.encoder.tokenizer.save_pretrained(part)
-        part.rename(where)
-    return where
-
-
-def _plan(asked: Apply) -> Plan:
-    return planning.plan(asked, planning.read_inputs(asked), model_io.open_model(asked.model, asked.device))
-
-
-def _judge(name: str, where: Path, must: bool | None, asked: Apply, profile: str, say: Say) -> Judged:
-    """By `xlforget measure --gate`, once: what was found is kept."""
-    kept = where.parent / f"{where.name}-{profile}.json"
-    if not kept.is_file():
-        say(f"judging by {profile}: {name}")
-        question = Measure(
-            requests=asked.requests, model=str(where), base=asked.model, languages=asked.languages,
-            retain=asked.retain, unseen=asked.unseen, profile=profile,
-        )  # fmt: skip
-        verdict = pipeline.measure(question, _Silent())
-        failed = [test.check for test in verdict.tests if test.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)]
-        failed += [bound.name for bound in verdict.bounds if bound.required and bound.outcome is not Outcome.PASS]
-        counts = {check: failed.count(check) for check in dict.fromkeys(failed)}
-        kept.write_text(json.dumps(asdict(Judged(name, profile, must, verdict.passed, counts))), encoding="utf-8")
-    return Judged(**json.loads(kept.read_text("utf-8")))
+def _code() -> str:
+    """A digest of what judges."""
+    room = resources.files("xlforget.measure")
+    files = sorted((file for file in room.iterdir() if file.name.endswith((".py", ".toml"))), key=lambda file: file.name)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def size(asked: Apply, sets: int, say: Say) -> dict[str, int]:
     """How many of ``sets`` random sets of unseen rows, as many as there are facts, the tests find in the model as it was."""
     say(f"size of the tests: {sets} sets of unseen text in the place of the facts")
-    plan = _plan(asked)
+    plan = plan_of(asked)
     corpus, lm = plan.corpus, plan.base.lm
     held = [probe for split in ("aim", "stop") for probe in corpus.controls[split] if probe.serves("train")]
     unseen, controls = sheet(lm, held), sheet(lm, corpus.controls["gate"])

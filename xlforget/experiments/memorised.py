@@ -17,19 +17,32 @@ CONTEXT, RATE = 512, 3e-3
 
 
 def train_missing(
-    chosen: Set, files: Mapping[Part, Path], folder: Path, memorised: Mapping[str, Sequence[Part]], say: Say
+    chosen: Set,
+    files: Mapping[Part, Path],
+    folder: Path,
+    memorised: Mapping[str, Sequence[Part]],
+    say: Say,
+    *,
+    seed: int = 0,
+    tokens_of: Path | None = None,
 ) -> None:
-    """Each model of ``memorised`` that ``folder`` lacks, trained on its parts."""
+    """Each model of ``memorised`` that ``folder`` lacks, trained on its parts.
+
+    ``tokens_of``: a model whose tokenizer they share; None: one is trained.
+    """
     if all((folder / name).is_dir() for name in memorised):
         return
-    say("training the tokenizer")
-    # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
     texts = {part: read_statements(path, chosen.languages) for part, path in files.items()}
-    tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
+    if tokens_of:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(tokens_of)
+    else:
+        say("training the tokenizer")
+        # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
+        tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
     for name, parts in memorised.items():
         if not (folder / name).is_dir():
             say(f"training {name}")
-            _train(chosen, [text for part in parts for text in texts[part]], tokenizer, folder / name, say)
+            _train(chosen, [text for part in parts for text in texts[part]], tokenizer, folder / name, seed, say)
 
 
 def read_statements(path: Path, languages: Sequence[str]) -> list[str]:
@@ -39,17 +52,17 @@ def read_statements(path: Path, languages: Sequence[str]) -> list[str]:
     return [*worded, *(statement.text for row in rows for statement in row.statements.values())]
 
 
-def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, say: Say) -> None:
+def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, seed: int, say: Say) -> None:
     """A model that has memorised ``texts``, in ``folder``, whole or not at all."""
     encoder = Encoder(tokenizer, CONTEXT)
-    model = new_model(tokenizer, context=CONTEXT)
+    model = new_model(tokenizer, context=CONTEXT, seed=seed)
     encoded = [encoder.encode(text, None) for text in texts]
 
     def progress(done: int, total: int, loss: float) -> None:
         if done % 200 == 0 or done == total:
             say(f"  step {done}/{total}, loss {loss:.3f}")
 
-    memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, progress=progress)
+    memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, seed=seed, progress=progress)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)

@@ -4,7 +4,7 @@ Facts are compared with controls after an attack as before it. Text that an atta
 from, so that to a model that never saw the facts they are as exchangeable as they were.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -20,7 +20,7 @@ from xlforget.fleet.fleet import Twin, together
 from xlforget.fleet.sharded import lockstep, share
 from xlforget.fleet.weights import local, size
 from xlforget.lm import Lm
-from xlforget.measure.policy import Kind
+from xlforget.measure.policy import AfterAttack
 
 GROUP = 32
 TEXTS = 64
@@ -49,7 +49,7 @@ class Attack(Protocol):
     """
 
     @property
-    def name(self) -> Kind: ...
+    def name(self) -> AfterAttack: ...
 
     def change(self, lm: Lm, ground: Ground) -> None: ...
 
@@ -66,7 +66,7 @@ class Rounded:
     bits: Literal[4, 8]
 
     @property
-    def name(self) -> Kind:
+    def name(self) -> AfterAttack:
         return "in 8 bits" if self.bits == 8 else "in 4 bits"
 
     def asked(self, ground: Ground) -> list[Probe]:
@@ -93,7 +93,7 @@ class Unrelated:
     """After some steps of fine-tuning on text about others: what a user does who knows nothing of the ticket."""
 
     steps: int = 10
-    name: Kind = field(default="after other text", init=False)
+    name: AfterAttack = field(default="after other text", init=False)
 
     def asked(self, ground: Ground) -> list[Probe]:
         return list(ground.facts) if ground.others else []
@@ -107,7 +107,7 @@ class Relearned:
     """After some steps on the answers of one half of the facts, the other half is asked for (cf. arXiv 2406.13356)."""
 
     steps: int = 10
-    name: Kind = field(default="after other facts", init=False)
+    name: AfterAttack = field(default="after other facts", init=False)
 
     def asked(self, ground: Ground) -> list[Probe]:
         taught = self._taught(ground.facts)
@@ -120,6 +120,9 @@ class Relearned:
     def _taught(self, facts: Sequence[Probe]) -> set[str]:
         rows = sorted({fact.row for fact in facts})
         return {rows[k] for k in np.random.default_rng(SEED).permutation(len(rows))[: len(rows) // 2]}
+
+
+ATTACKS: Mapping[AfterAttack, Attack] = {own.name: own for own in (Rounded(8), Rounded(4), Unrelated(), Relearned())}
 
 
 @contextmanager

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from xlforget.corpus.probes import Role
 from xlforget.measure import thresholds
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE
-from xlforget.measure.scores import SCORES, Sheet
+from xlforget.measure.planned import Planned, planned
+from xlforget.measure.scores import Sheet
 from xlforget.measure.thresholds import Rows, Table
-from xlforget.measure.verdict import Level, Score
+from xlforget.measure.verdict import Score
 
 # Unseen text in scripts of many small pieces reaches 0.5; known text lies above this.
 KNOWN = 0.8
 # Standard deviations above the controls.
 FAR = 4.0
-
-AFTER_ATTACKS: tuple[Score, ...] = ("logp",)
 
 # What a score cannot exceed; a margin has no such bound.
 BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
@@ -45,8 +44,8 @@ class Sheets:
 class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
-    ``attack``: what both models were put through before. ``required`` False: measured and reported with the verdict, not part
-    of it. ``may_lack``: scores that may be missing.
+    ``attack``: what both models were put through before; ``broken``: why nothing can be found in the edited one after it.
+    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing.
     """
 
     name: str
@@ -57,25 +56,21 @@ class Check:
     required: bool = True
     may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
     attack: str | None = None
+    broken: str = ""
 
     @property
     def plain(self) -> bool:
         """The model as it is, in the wordings of the request."""
         return self.role != "gate" and self.attack is None
 
-    def planned(self) -> list[tuple[Score, Level, str | None]]:
-        """Every test of this check, in the order in which it is reported.
+    @property
+    def alone(self) -> bool:
+        """Whether there is one fact only."""
+        return len(self.edited.facts.rows()) == 1
 
-        In one language a fact's MA is that of one answer. Short unseen ones reach 1, so that no fact could stand out. After an
-        attack the log-probability alone is tested, which sees most: every further test takes power from all, and a few facts
-        have little.
-        """
-        found: list[tuple[Score, Level, str | None]] = []
-        for score in SCORES if self.attack is None else AFTER_ATTACKS:
-            found += [(score, "language", lang) for lang in self.langs]
-            found += [(score, "fact", None)] if score != "ma" or len(self.langs) > 1 else []
-            found += [(score, "pair", None)]
-        return found
+    def planned(self) -> list[Planned]:
+        """Every test of this check, in the order in which it is reported."""
+        return planned(self.langs, facts=len(self.edited.facts.rows()), attacked=self.attack is not None)
 
     def tables(self, score: Score) -> "Tables":
         edited, base = (

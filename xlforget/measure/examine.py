@@ -1,6 +1,5 @@
 """One model examined on everything that the verdict needs: facts, controls of one split, and what must have stayed."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -10,34 +9,23 @@ from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
-from xlforget.measure.attacks import Attack, Ground, put_through
+from xlforget.measure.attacks import ATTACKS, Attack, Ground, put_through
+from xlforget.measure.broken import Attacked, added, broken, nats, ordinary, some
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
-from xlforget.measure.memorization import token_scores
+from xlforget.measure.kept import MADE, Kept, kept, mean_ma
 from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import Bound
 
-MADE = "made"
 PARTS: dict[Figure, tuple[str, str]] = {
     "retain MA": ("retain", "ma"),
     "bystanders MA": ("bystanders", "ma"),
     "unseen perplexity": ("unseen", "perplexity"),
 }
 ROLES: dict[Kind, Role] = {"memorization": "train", "held-out wordings": "gate"}
-LARGEST = 700.0  # nats; the exponential of more is no finite number
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a model knows of texts in one language: mean MA over texts, perplexity over tokens."""
-
-    lang: str
-    texts: int
-    ma: float
-    perplexity: float
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Examination:
     retain: tuple[Kept, ...]
     bystanders: tuple[Kept, ...]
     unseen: tuple[Kept, ...]
-    attacked: Mapping[str, Sheets] = field(default_factory=dict)
+    attacked: Mapping[str, Attacked] = field(default_factory=dict)
 
     def only(self, rows: Set[str], not_langs: Set[str]) -> "Examination":
         """The part of these facts, and the texts that must stay in all but some languages."""
@@ -57,7 +45,7 @@ class Examination:
         def rest(texts: Sequence[Kept]) -> tuple[Kept, ...]:
             return tuple(kept for kept in texts if kept.lang not in not_langs)
 
-        attacked = {name: Sheets(own.facts.only(rows), own.controls) for name, own in self.attacked.items()}
+        attacked = {name: own.only(rows) for name, own in self.attacked.items()}
         return replace(
             self, facts=self.facts.only(rows), attacked=attacked,
             retain=rest(self.retain), bystanders=rest(self.bystanders), unseen=rest(self.unseen),
@@ -75,18 +63,30 @@ def examine(lm: Lm, corpus: Corpus, controls: Sequence[Probe], made_bystanders: 
     )
 
 
-def attacked(lm: Lm, corpus: Corpus, profile: Profile) -> dict[str, Sheets]:
+def stays(corpus: Corpus, said: Sequence[Encoded]) -> tuple[Text, ...]:
+    """Text that no model here may lose under an attack; ``said``: what the base says of itself."""
+    return tuple(some([*corpus.bystanders, *_made(said), *corpus.retain]))
+
+
+def attacked(lm: Lm, corpus: Corpus, profile: Profile, stays: Sequence[Text] = ()) -> dict[str, Attacked]:
     """`after_attacks` on what a run reads; the controls are those of the verdict."""
-    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"], profile)
+    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"], profile, stays)
 
 
-def after_attacks(lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile) -> dict[str, Sheets]:
-    """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was."""
-    found: dict[str, Sheets] = {}
-    for attack in profile.attacks:
-        with put_through(lm, attack, ground):
-            asked, unseen = asked_after(attack, ground, controls)
-            found[attack.name] = Sheets(sheet(lm, asked), sheet(lm, unseen))
+def after_attacks(
+    lm: Lm, ground: Ground, controls: Sequence[Probe], profile: Profile, stays: Sequence[Text] = ()
+) -> dict[str, Attacked]:
+    """What ``lm`` scores after each attack of ``profile``, in the training wordings. It is left as it was.
+
+    ``stays``: text that neither model may lose, where there is any.
+    """
+    texts = ordinary(controls, stays) if profile.attacks else []
+    before = nats(lm, texts)
+    found: dict[str, Attacked] = {}
+    for name in profile.attacks:
+        with put_through(lm, ATTACKS[name], ground):
+            asked, unseen = asked_after(ATTACKS[name], ground, controls)
+            found[name] = Attacked(Sheets(sheet(lm, asked), sheet(lm, unseen)), added(before, nats(lm, texts)))
     return found
 
 
@@ -98,32 +98,15 @@ def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tu
 
 def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
     """What training never sees and must not harm: retain rows held out, and samples of the model held out."""
-    return kept(lm, [*corpus.bystanders, *(Text(f"m{k}", MADE, text) for k, text in enumerate(made))])
+    return kept(lm, [*corpus.bystanders, *_made(made)])
 
 
-def mean_ma(kept: Sequence[Kept]) -> float:
-    """Mean over languages; 1 where there is no text, for nothing can then be lost."""
-    return float(np.mean([k.ma for k in kept])) if kept else 1.0
+def _made(texts: Sequence[Encoded]) -> list[Text]:
+    return [Text(f"m{k}", MADE, text) for k, text in enumerate(texts)]
 
 
 def sheet(lm: Lm, probes: Sequence[Probe]) -> Sheet:
     return Sheet(probes, score_probes(lm, probes))
-
-
-def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
-    """Per language: MA on the answers (whole text where there is none) and perplexity of the same tokens."""
-    scored = defaultdict(list)
-    for text, score in zip(texts, token_scores(lm, [t.text for t in texts]), strict=True):
-        scored[text.lang].append(score)
-    return tuple(
-        Kept(
-            lang,
-            len(own),
-            float(np.mean([s.ma for s in own])),
-            float(np.exp(min(LARGEST, -np.concatenate([s.logp for s in own]).mean(dtype=np.float64)))),
-        )
-        for lang, own in scored.items()
-    )
 
 
 def checks(base: Examination, edited: Examination, groups: Mapping[str, str], policy: Policy) -> list[Check]:
@@ -144,7 +127,7 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str], po
             required, attack = group in said.required, None if kind in ROLES else kind
             if had or policy.demands(group, kind) or (required and kind in base.attacked):
                 name, may_lack = check_name(group, kind), frozenset(said.may_lack)
-                found.append(Check(name, role, langs, was, now, required, may_lack, attack))
+                found.append(Check(name, role, langs, was, now, required, may_lack, attack, _broken(kind, base, edited)))
     return found
 
 
@@ -153,8 +136,15 @@ def _measured(kind: Kind, base: Examination, edited: Examination, rows: Set[str]
     if kind in ROLES:
         was, now = (Sheets(e.facts, e.controls) for e in (base, edited))
     else:
-        was, now = (e.attacked.get(kind, Sheets(Sheet((), ()), e.controls)) for e in (base, edited))
+        was, now = (e.attacked[kind].sheets if kind in e.attacked else Sheets(Sheet((), ()), e.controls) for e in (base, edited))
     return was.only(rows), now.only(rows)
+
+
+def _broken(kind: Kind, base: Examination, edited: Examination) -> str:
+    """Whether the attack broke the edited model alone, in words."""
+    if kind not in base.attacked or kind not in edited.attacked:
+        return ""
+    return broken(base.attacked[kind].costs, edited.attacked[kind].costs)
 
 
 def bounds(base: Examination, edited: Examination, policy: Policy) -> list[Bound]:

@@ -13,10 +13,12 @@ from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memo
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.tester import Tester
+from xlforget.measure.thresholds import EXCEED
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
 FAR_OUT = "few stand out, but one further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"
+ALONE = "Of a fact that is the only one of its form the log-probability decides: MA and margin of single answers say too little."
 HIDDEN = (
     "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
     "request of their own."
@@ -24,15 +26,24 @@ HIDDEN = (
 
 
 def test_checks(checks: Sequence[Check], alpha: float, seed: int) -> tuple[Test, ...]:
-    """All tests of all checks as one family, decided by `judge.decide`."""
+    """All tests of all checks as one family, decided by `judge.decide_tests`."""
     tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
     tests = [test for check in checks for test in _run_check(check, tester)]
+    broken = {check.name: check.broken for check in checks if check.broken}
     ran = [k for k, test in enumerate(tests) if test.units]
-    decisions = judge.decide([judge.PValues(tests[k].p, tests[k].p_base, tests[k].p_perfect) for k in ran], alpha)
+    decisions = judge.decide_tests([tests[k] for k in ran], alpha)
     for k, decision in zip(ran, decisions, strict=True):
-        alone = decision.outcome is Outcome.FAIL and tests[k].level != "language" and tests[k].statistic < tests[k].threshold
-        tests[k] = tests[k].model_copy(update={"outcome": decision.outcome, "reason": FAR_OUT if alone else decision.reason})
+        reason = _reason(tests[k], decision, broken.get(tests[k].check, ""))
+        tests[k] = tests[k].model_copy(update={"outcome": decision.outcome, "reason": reason})
     return tuple(tests)
+
+
+def _reason(test: Test, decision: judge.Decision, broken: str) -> str:
+    """Why a test ended as it did. ``broken``: why nothing could be found after its attack."""
+    if decision.outcome is Outcome.NO_SIGNAL and broken:
+        return broken
+    alone = decision.outcome is Outcome.FAIL and test.level != "language" and test.statistic < test.threshold
+    return FAR_OUT if alone else decision.reason
 
 
 def _run_check(check: Check, tester: Tester) -> list[Test]:
@@ -46,7 +57,7 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
     edited = tester.run(level, column, tables.facts, tables.controls, fine=tables.fine)
     before = tester.run(level, column, tables.facts_base, tables.controls_base, fine=tables.fine)
     perfect = tester.run(level, column, tables.perfect, tables.controls, fine=tables.fine)
-    known = knows_controls(check, column)
+    blind = bool(check.broken) or knows_controls(check, column)
     count = int((~np.isnan(units)).sum()) if level == "pair" else len(units)
     missing = not len(units)
     return Test(
@@ -60,8 +71,8 @@ def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables
         before=before.statistic,
         threshold=edited.threshold,
         p=edited.p,
-        p_base=1.0 if known else before.p,
-        p_perfect=1.0 if known else perfect.p,
+        p_base=1.0 if blind else before.p,
+        p_perfect=1.0 if blind else perfect.p,
         outcome=Outcome.NOT_APPLICABLE if missing and score in check.may_lack else Outcome.NOT_RUN,
         reason=NO_ALTERNATIVES if missing and score in check.may_lack else "",
     )
@@ -79,7 +90,11 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         values = np.concatenate([np.empty(0), *(t[~np.isnan(t)] for t in tables)])
         return float(values.mean()) if len(values) else 0.0
 
-    own = [t for t in tests if t.lang == lang and t.score == "ma" and t.check in {c.name for c in checks}]
+    own = [t for t in tests if t.lang == lang and t.check in {c.name for c in checks}]
+    unseen = np.concatenate(
+        [np.empty(0), *(c.tables("ma").controls.table[:, c.langs.index(lang)] for c in checks if lang in c.langs)]
+    )
+    usual = float(np.nanquantile(unseen, EXCEED)) if np.isfinite(unseen).any() else 0.0
     return LanguageRow(
         lang=lang,
         pairs=max((t.units for t in own), default=0),
@@ -87,7 +102,7 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         by_heart=sum(int(by_heart(c, [lang]).sum()) for c in checks if lang in c.langs),
         ma_before=mean("base", "facts", "ma"),
         ma_after=mean("edited", "facts", "ma"),
-        ma_threshold=min((t.threshold for t in own), default=0.0),
+        ma_threshold=min((t.threshold for t in own if t.score == "ma"), default=usual),
         ma_unseen=mean("edited", "controls", "ma"),
         logp_before=mean("base", "facts", "logp"),
         logp_after=mean("edited", "facts", "logp"),
@@ -117,7 +132,11 @@ def gate(
     checks = required(checks)
     tests = test_checks(checks, alpha, seed)
     rows = language_rows(checks, tests)
+    if judge.nothing_to_attack(tests, rows):
+        tests = tuple(test for test in tests if test.units or not judge.after_attack(test))
+        rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
+    warnings += [ALONE] if any(check.alone for check in checks) else []
     hidden = not judge.found_base(tests) and max((row.by_heart for row in rows), default=0)
     warnings += [HIDDEN.format(hidden)] if hidden else []
     return Verdict(
@@ -139,6 +158,8 @@ def gate(
 
 def _report(check: Check, alpha: float, seed: int) -> list[str]:
     """What a check that is not part of the verdict found, in words; nothing where no test rejects."""
+    if check.broken:
+        return [f"{check.name}: {check.broken}. Reported, not gated by this policy."]
     failed = [test for test in test_checks([check], alpha, seed) if test.outcome is Outcome.FAIL]
     if not failed:
         return []

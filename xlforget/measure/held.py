@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterator
 
-from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, passes
-from xlforget.measure.policy import KINDS, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, nothing_to_attack, passes
+from xlforget.measure.planned import Planned, planned
+from xlforget.measure.policy import ATTACKED, KINDS, Kind, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 DAMAGE = "damage"
@@ -38,18 +40,50 @@ def _tests(verdict: Verdict, policy: Policy, forms: Collection[str]) -> Iterator
         elif form in policy.tested(kind).required:
             excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and not test.units
             yield test if not excused or test.score in policy.tested(kind).may_lack else _not_run(test.check, test)
-    had = {test.check for test in verdict.tests}
-    for form in sorted({*forms, *(form for form, kind in map(form_and_kind, had) if kind)} if had else ()):
-        for kind in KINDS:
-            if policy.demands(form, kind) and check_name(form, kind) not in had:
-                yield _not_run(check_name(form, kind), verdict.tests[0])
+    yield from (_not_run(check, verdict.tests[0], plan) for check, plan in missing(verdict, policy, forms))
 
 
-def _not_run(check: str, like: Test) -> Test:
+def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tuple[tuple[str, Planned], ...]:
+    """The tests that ``policy`` requires of these figures, their profile being what it is, and that are not there; one for a
+    check that has none at all.
+
+    Where nothing was memorised there is nothing for an attack to bring back, and none is made.
+    """
+    had = {(test.check, Planned(test.score, test.level, test.lang)) for test in verdict.tests}
+    spoken = {*forms, *(form for form, kind in (form_and_kind(check) for check, _ in had) if kind)} if had else set()
+    spared = ATTACKED if nothing_to_attack(verdict.tests, verdict.languages) else ()
+    attacks = profile(verdict.profile).attacks
+
+    def wanted(form: str, kind: Kind) -> bool:
+        made = kind in attacks and form in policy.tested(kind).required
+        return kind not in spared and (made or policy.demands(form, kind))
+
+    found: list[tuple[str, Planned]] = []
+    for form, kind in ((form, kind) for form in sorted(spoken) for kind in KINDS if wanted(form, kind)):
+        whole = [(check_name(form, kind), plan) for plan in _planned(verdict, form, kind)]
+        absent = [test for test in whole if test not in had]
+        found += absent if len(absent) < len(whole) else absent[:1]
+    return tuple(found)
+
+
+def _planned(verdict: Verdict, form: str, kind: Kind) -> list[Planned]:
+    """The tests of a check of as many facts as those of its form in this verdict."""
+    facts = max((t.units for t in verdict.tests if t.level != "pair" and form_and_kind(t.check)[0] == form), default=0)
+    return planned(_langs(verdict, form), facts=facts, attacked=kind in ATTACKED)
+
+
+def _langs(verdict: Verdict, form: str) -> tuple[str, ...]:
+    """The languages of a form: those of its tests, and every language of the report that no test speaks of."""
+    own = {test.lang for test in verdict.tests if form_and_kind(test.check)[0] == form}
+    told = {test.lang for test in verdict.tests}
+    return tuple(row.lang for row in verdict.languages if row.lang in own or row.lang not in told or own <= {None})
+
+
+def _not_run(check: str, like: Test, plan: Planned | None = None) -> Test:
     """A test that has no figures."""
     figures = dict.fromkeys(("statistic", "before", "threshold"), 0.0) | dict.fromkeys(("p", "p_base", "p_perfect"), 1.0)
     said = {"check": check, "units": 0, "controls": 0, "outcome": Outcome.NOT_RUN, "reason": NOT_MEASURED}
-    return like.model_copy(update=figures | said)
+    return like.model_copy(update=figures | said | (plan._asdict() if plan else {}))
 
 
 def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:

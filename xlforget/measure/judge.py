@@ -7,7 +7,8 @@ others. A test
 - FAILs where the edited model's p is at or below that level;
 - PASSes only where the base model's p is (positive control): had this alone been left whole, it would have been found;
 - is NOT APPLICABLE ("not memorised before") where the base's p is not, and a model that knows everything by heart
-  would have been found;
+  would have been found; but NO SIGNAL after an attack, where a test of the model as it is did find the base: the attack
+  then hid the facts in the base as well, and shows nothing;
 - gives NO SIGNAL where not even that one would have been found: too few controls, never a pass.
 
 Testing the control at the level of the *edited* model's family, and not in a Holm procedure of its own, is what keeps a
@@ -20,10 +21,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from xlforget.measure.policy import ATTACKED, PLAIN, form_and_kind
 from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Score, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
 TOO_FEW = "too few controls: even a model that knows everything by heart would not have been found"
+LOST = "the attack hid the facts in the base model as well: it shows nothing here"
 NOTHING_TO_LOSE = "the base model has nothing here that could be lost"
 NO_BASELINE = "no figure of the base model to compare with"
 
@@ -101,6 +104,29 @@ def _decide_one(figure: PValues, level: float) -> Decision:
     return Decision(Outcome.NO_SIGNAL, TOO_FEW, level)
 
 
+def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
+    """`decide` for tests that were run, with the rule that speaks of two of them: what an attack hid in the base itself."""
+    decisions = decide([PValues(test.p, test.p_base, test.p_perfect) for test in tests], alpha)
+    found = set()
+    for test, decision in zip(tests, decisions, strict=True):
+        form, kind = form_and_kind(test.check)
+        if kind == PLAIN and test.p_base <= decision.level:
+            found.add((form, test.level, test.lang))
+    return [
+        own._replace(outcome=Outcome.NO_SIGNAL, reason=LOST)
+        if own.outcome is Outcome.NOT_APPLICABLE
+        and after_attack(test)
+        and (form_and_kind(test.check)[0], test.level, test.lang) in found
+        else own
+        for test, own in zip(tests, decisions, strict=True)
+    ]
+
+
+def after_attack(test: Test) -> bool:
+    """Whether the models were put through something before it."""
+    return form_and_kind(test.check)[1] in ATTACKED
+
+
 def ratio(before: float, after: float) -> float:
     """``after / before``; 1 where the base has nothing (the outcome then says so)."""
     return after / before if before > 0 else 1.0
@@ -134,6 +160,11 @@ def nothing_memorised(tests: Sequence[Test], languages: Sequence[LanguageRow]) -
         return bool(languages) and all(row.memorised_before == 0 for row in languages)
     by_heart = any(row.by_heart for row in languages)
     return any(test.units for test in tests) and all(test.outcome is Outcome.NOT_APPLICABLE for test in tests) and not by_heart
+
+
+def nothing_to_attack(tests: Sequence[Test], languages: Sequence[LanguageRow]) -> bool:
+    """Whether there is nothing that an attack could bring back: the model as it was knew nothing of what was asked."""
+    return nothing_memorised([test for test in tests if not after_attack(test)], languages)
 
 
 def found_base(tests: Sequence[Test]) -> bool:
@@ -179,7 +210,7 @@ def judge(verdict: Verdict) -> Judgement:
 def judge_tests(verdict: Verdict) -> tuple[list[Test], list[str]]:
     """The tests with the outcomes that their figures give, and where these are not the stated ones."""
     ran = [test for test in verdict.tests if test.units and test.outcome is not Outcome.NOT_RUN]
-    decisions = decide([PValues(test.p, test.p_base, test.p_perfect) for test in ran], verdict.alpha)
+    decisions = decide_tests(ran, verdict.alpha)
     judged = {id(test): decision.outcome for test, decision in zip(ran, decisions, strict=True)}
     tests, problems = [], []
     for test in verdict.tests:

@@ -19,13 +19,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xlforget.errors import Problem, RequestError, UsageError
 from xlforget.measure.verdict import Direction, JudgedBy, PolicyName
 
-Kind = Literal["memorization", "held-out wordings", "in 8 bits", "in 4 bits", "after other text", "after other facts"]
+Wordings = Literal["memorization", "held-out wordings"]
+AfterAttack = Literal["in 8 bits", "in 4 bits", "after other text", "after other facts"]
+Kind = Literal[Wordings, AfterAttack]
 Form = Literal["structured", "answer", "sentence"]
 Demand = Literal["always", "where given", "never"]
 Scope = Literal["mean", "language"]
 Figure = Literal["retain MA", "bystanders MA", "unseen perplexity"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+PLAIN: Wordings = "memorization"
+ATTACKED: tuple[AfterAttack, ...] = get_args(AfterAttack)
 FILE = "policy.toml"
 Factor = Annotated[float, Field(gt=0, le=10)]
 

@@ -1,12 +1,13 @@
 """How small a leak the tests would have found."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import NamedTuple
 
 import numpy as np
 
 from xlforget.measure.check import Check, Tables
+from xlforget.measure.planned import Planned
 from xlforget.measure.tester import Tester
-from xlforget.measure.verdict import Level
 
 POWER = 0.9
 
@@ -14,14 +15,15 @@ POWER = 0.9
 def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int = 40) -> int | None:
     """The smallest number of facts left whole that the tests would have found in nine of ten trials; None: not even all.
 
-    Facts left whole take the base's scores, in the checks without an attack; found means that some test over facts or pairs
-    that the gate has rejects at the first Holm level. Bisection, since more facts are never harder to find on average.
+    Facts left whole take the base's scores, in the checks without an attack; found means that some test that the gate has over
+    facts or pairs, or over the languages of a fact alone, rejects at the first Holm level. Bisection, since more facts are never
+    harder to find on average.
     """
     tester = Tester(sum(len(check.planned()) for check in checks), alpha, seed)
     checks = [check for check in checks if check.attack is None]
-    pooled = [(check, score, level) for check in checks for score, level, lang in check.planned() if lang is None]
-    tables = {(check.name, score): check.tables(score) for check, score, _ in pooled}
-    tests = [(check, level, tables[check.name, score]) for check, score, level in pooled]
+    pooled = [(check, plan) for check in checks for plan in check.planned() if plan.lang is None or check.alone]
+    tables = {(check.name, score): check.tables(score) for check, (score, _, _) in pooled}
+    tests = [_Asked(check, plan, tables[check.name, plan.score]) for check, plan in pooled]
     most = len({row for check in checks for row in check.edited.facts.rows()})
     low, high = 0, most + 1
     while high - low > 1:
@@ -31,12 +33,23 @@ def smallest_leak(checks: Sequence[Check], alpha: float, seed: int, trials: int 
     return high if high <= most else None
 
 
-def _finds(tests: Sequence[tuple[Check, Level, Tables]], tester: Tester, leaks: int, rng: np.random.Generator) -> bool:
+class _Asked(NamedTuple):
+    check: Check
+    plan: Planned
+    tables: Tables
+
+    def finds(self, tester: Tester, lost: Set[str]) -> bool:
+        """Whether the test rejects when these facts are left whole."""
+        _, level, lang = self.plan
+        column = None if lang is None else self.check.langs.index(lang)
+        rows = np.array([i for i, row in enumerate(self.check.edited.facts.rows()) if row in lost], np.intp)
+        leaked = self.tables.leaked(rows)
+        found = not np.isnan(leaked.table).all()
+        return found and tester.run(level, column, leaked, self.tables.controls, fine=self.tables.fine).p <= tester.level
+
+
+def _finds(tests: Sequence[_Asked], tester: Tester, leaks: int, rng: np.random.Generator) -> bool:
     """Whether some test rejects when ``leaks`` facts, the same in every score, are left whole."""
-    names = list(dict.fromkeys(row for check, _, _ in tests for row in check.edited.facts.rows()))
+    names = list(dict.fromkeys(row for own in tests for row in own.check.edited.facts.rows()))
     lost = {names[k] for k in rng.permutation(len(names))[:leaks]}
-    for check, level, t in tests:
-        leaked = t.leaked(np.array([i for i, row in enumerate(check.edited.facts.rows()) if row in lost], np.intp))
-        if not np.isnan(leaked.table).all() and tester.run(level, None, leaked, t.controls, fine=t.fine).p <= tester.level:
-            return True
-    return False
+    return any(own.finds(tester, lost) for own in tests)

@@ -1,9 +1,9 @@
-"""How hard a model is tested: which attacks it has to stand, by the name of a profile."""
+"""How hard a model is tested: which attacks it has to stand, by the name of a profile. Imports neither torch nor numpy."""
 
 from dataclasses import dataclass
 
 from xlforget.errors import UsageError
-from xlforget.measure.attacks import Attack, Relearned, Rounded, Unrelated
+from xlforget.measure.policy import ATTACKED, AfterAttack
 
 
 @dataclass(frozen=True)
@@ -11,15 +11,15 @@ class Profile:
     """``attacks``: after each of them the facts are asked for again; the policy says which of these checks decide."""
 
     name: str
-    attacks: tuple[Attack, ...] = ()
+    attacks: tuple[AfterAttack, ...] = ()
 
 
 PROFILES = {
     one.name: one
     for one in (
         Profile("quick"),
-        Profile("standard", (Rounded(4), Unrelated())),
-        Profile("full", (Rounded(8), Rounded(4), Unrelated(), Relearned())),
+        Profile("standard", ("in 4 bits", "after other text")),
+        Profile("full", ATTACKED),
     )
 }
 

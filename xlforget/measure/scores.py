@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
 from xlforget.measure.memorization import token_scores
-from xlforget.measure.verdict import Score
-
-SCORES: tuple[Score, ...] = ("ma", "logp", "margin")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.lm import Lm
-from xlforget.measure.examine import Examination, checks, kept, mean_ma, sheet
+from xlforget.measure.examine import Examination, checks, sheet
 from xlforget.measure.gate import test_checks
+from xlforget.measure.kept import kept, mean_ma
 from xlforget.measure.policy import Policy
 from xlforget.measure.verdict import Outcome
 

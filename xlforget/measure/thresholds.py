@@ -106,6 +106,22 @@ def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Test
     return Tested(float(above[0]), min(1.0, len(ps) * min(ps)), float(needed))
 
 
+def test_alone(fact: Rows, controls: Rows, level: float) -> Tested:
+    """The only fact there is, [1, 1]: its rank among the controls, or how far out it lies (`beyond`), the smaller p twice."""
+    f, c = (standardise(own, controls)[:, 0] for own in (fact, controls))
+    rank = (1 + int((c >= f[0] - 1e-12).sum())) / (len(c) + 1)
+    zero, one = standardise(Rows(np.array([[0.0], [1.0]]), np.repeat(fact.kinds, 2)), controls)[:, 0]
+    threshold = (_furthest(c, level / 2) - zero) / (one - zero)
+    return Tested(float(fact.table[0, 0]), min(1.0, 2 * min(rank, beyond(f, c))), float(threshold))
+
+
+def _furthest(controls: NDArray[np.float64], level: float) -> float:
+    """Where the p of a single fact is ``level`` by `beyond`."""
+    count = len(controls)
+    out = float(student.isf(level, min(FREEDOM, max(1, count - 1))))
+    return float(controls.mean() + out * np.std(controls) * np.sqrt((count + 1) / max(1, count - 1)))
+
+
 def beyond(facts: NDArray[np.float64], controls: NDArray[np.float64]) -> float:
     """p of the furthest of ``facts``: a prediction interval of Student's t, times the number of facts (Bonferroni).
 

@@ -83,6 +83,13 @@ def _begun(corpus: Corpus, each: int, most: int, seed: int) -> list[Ids]:
     return beginnings(probes, min(each, most // max(1, len(probes))), seed)
 
 
+def said(lm: Lm, tokenizer: Any, corpus: Corpus, count: int, seed: int) -> tuple[Encoded, ...]:
+    """So many texts that the model says of itself, facts or not: what it must still be able to say after an attack."""
+    _, start, end = _ends(tokenizer)
+    drawn = sample(lm, start, count, end=end, longest=_longest(corpus), seed=seed)
+    return tuple(_whole(ids) for ids in drawn if len(ids) > len(start) + 2)
+
+
 def _ends(tokenizer: Any) -> tuple[Callable[..., str], list[int], int | None]:
     """How a text begins and ends for this tokenizer: with what it puts in front (XGLM's is not its BOS), else with the end of
     the text before."""

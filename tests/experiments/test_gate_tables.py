@@ -1,0 +1,44 @@
+"""What `bench gate` makes of its verdicts: when it holds, and how its tables count."""
+
+from typing import Any
+
+import pytest
+
+from xlforget.experiments.gate_tables import holds, markdown
+
+
+def one(must: bool | None, passed: bool, *, profile: str = "standard", seed: int = 0, model: str = "retrained") -> dict[str, Any]:
+    failed = {} if passed else {"answer: memorization": 2}
+    return {"model": model, "profile": profile, "must": must, "passed": passed, "failed": failed, "seed": seed}
+
+
+def document(*models: dict[str, Any], found: int = 3) -> dict[str, Any]:
+    machine = {"processor": "x", "cores": 1, "threads": 1, "python": "3", "torch": "2", "transformers": "5", "xlforget": "0"}
+    size = {"sets": 1000, "facts": 32, "found": found}
+    origin = {"command": "xlforget bench gate", "finished": "2026-01-01T00:00:00+00:00", "machine": machine}
+    return {"set": "phrasebook", "models": list(models), "size": size} | origin
+
+
+@pytest.mark.parametrize(
+    ("models", "found", "expected"),
+    [
+        ([one(True, True), one(False, False), one(None, True)], 3, True),
+        ([one(True, True), one(True, False, seed=1)], 3, False),
+        ([one(False, True)], 3, False),
+        ([one(False, True, profile="quick"), one(False, False)], 3, True),
+        ([one(True, True)], 21, False),
+    ],
+)
+def test_it_holds_where_standard_is_right_about_every_model_of_every_seed(
+    models: list[dict[str, Any]], found: int, expected: bool
+) -> None:
+    assert holds(document(*models, found=found)) is expected
+
+
+def test_seeds_are_counted_together_with_wilsons_interval() -> None:
+    text = markdown(document(*(one(True, k != 1, seed=k) for k in range(3)), one(False, False, model="as it was")))
+    assert "| retrained | yes | standard | 2 of 3 | answer: memorization (2) |" in text
+    assert "| as it was | no | standard | no | answer: memorization (2) |" in text
+    assert "| must pass | standard | 2 of 3 | 66.7% | 20.8% to 93.9% |" in text
+    assert "| must not pass | standard | 0 of 1 | 0.0% | 0.0% to 79.3% |" in text
+    assert "| may do either | standard | 0 of 0 |" in text
