@@ -136,10 +136,14 @@ def bench(
         str | None, typer.Option("--model", metavar="M", help="ma, studies: this model, instead of one that is trained for it.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(
-            "--seeds", metavar="N", min=1, show_default="all; gate: 1",
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=1,
+            show_default="all; gate: 1",
             help="Studies: the first N seeds alone. gate: so many models of each kind.",
-        ),  # fmt: skip
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Studies: cells at a time, a process and a thread each.")] = 1,
     quick: Annotated[
@@ -150,7 +154,8 @@ def bench(
     """Run an experiment; its table goes to the terminal and, as Markdown and JSON, into a folder of --out.
 
     Small models are trained until they know a set by heart; those that are in --out already are not trained again.
-    Studies (kappa, long-term, low-resource, methods, order, retain-source, sampling, teacher, transfer) also draw a plot, and go on where they stopped.
+    Studies (kappa, long-term, low-resource, methods, order, retain-source, sampling, teacher,
+    transfer) also draw a plot, and go on where they stopped.
     Exit 1: a command that was run did not end with 0, or a figure missed its target.
     """
     from xlforget.errors import UsageError
