@@ -99,7 +99,11 @@ def _study(name: str) -> Callable[[Asked], "Bench"]:
 
 STUDIES = {
     "kappa": "retain text weighed by the teacher's confidence, by constants, one token off",
+    "long-term": "whether fine-tuning afterwards brings back what was forgotten",
+    "low-resource": "languages with few training sentences",
     "methods": "every method of the engine on the same facts",
+    "order": "many tickets one after another, and as one batch",
+    "retain-source": "retain text given, sampled, of neighbours, and none",
     "sampling": "the order of the languages, what it does and costs",
     "teacher": "whose confidence weighs retain text",
     "transfer": "unlearn in one language, measure in all",
@@ -137,7 +141,8 @@ def bench(
             "--seeds",
             metavar="N",
             min=1,
-            help="gate: so many models of each kind, with a seed each (1); studies: the first N seeds (all).",
+            show_default="all; gate: 1",
+            help="Studies: the first N seeds alone. gate: so many models of each kind.",
         ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Studies: cells at a time, a process and a thread each.")] = 1,
@@ -149,7 +154,8 @@ def bench(
     """Run an experiment; its table goes to the terminal and, as Markdown and JSON, into a folder of --out.
 
     Small models are trained until they know a set by heart; those that are in --out already are not trained again.
-    Studies (kappa, methods, sampling, teacher, transfer) also draw a plot, and go on where they stopped.
+    Studies (kappa, long-term, low-resource, methods, order, retain-source, sampling, teacher,
+    transfer) also draw a plot, and go on where they stopped.
     Exit 1: a command that was run did not end with 0, or a figure missed its target.
     """
     from xlforget.errors import UsageError

@@ -6,11 +6,28 @@ from xlforget.errors import UsageError
 from xlforget.experiments import results
 from xlforget.experiments.main import Bench
 from xlforget.experiments.runs import Say
-from xlforget.experiments.studies import bed, kappa, methods, plots, sampling, tables, teacher, transfer
+from xlforget.experiments.studies import (
+    bed,
+    kappa,
+    long_term,
+    low_resource,
+    methods,
+    order,
+    plots,
+    retain_source,
+    sampling,
+    tables,
+    teacher,
+    transfer,
+)
 from xlforget.experiments.studies.study import Study, cells, run_cells
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (kappa.STUDY, transfer.STUDY, sampling.STUDY, methods.STUDY, teacher.STUDY)
+    study.name: study
+    for study in (
+        kappa.STUDY, transfer.STUDY, sampling.STUDY, methods.STUDY, teacher.STUDY, low_resource.STUDY, long_term.STUDY,
+        retain_source.STUDY, order.STUDY,
+    )
 }  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -35,14 +36,21 @@ def run(cell: Cell, bed: Bed) -> Figures:
     """Unlearn as the cell's arm has it, then measure in all languages of the set, whichever were unlearned."""
     if cell.arm.given:
         return measured(bed, bed.folder / cell.arm.given if cell.arm.given != "base" else bed.base)
-    scratch = bed.folder / "scratch" / cell.name
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    with scratch(bed, cell) as folder:
+        done, spent = erase(asked(cell, bed, folder / "out"), folder / "model")
+        return measured(bed, folder / "model" if done else bed.base) | spent
+
+
+@contextmanager
+def scratch(bed: Bed, cell: Cell) -> Iterator[Path]:
+    """An empty folder for what the cell makes on its way; gone afterwards."""
+    folder = bed.folder / "scratch" / cell.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
-        done, spent = erase(asked(cell, bed, scratch / "out"), scratch / "model")
-        return measured(bed, scratch / "model" if done else bed.base) | spent
+        yield folder
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
@@ -114,6 +122,12 @@ def measured(bed: Bed, model: Path) -> Figures:
         "ks": float(ks_2samp(_logps(after.facts), ground.gold).statistic) if ground.gold else None,
         "languages": languages,
     }
+
+
+def known(bed: Bed, model: Path, rows: Set[str]) -> float:
+    """MA of these facts in the training wordings, over all languages."""
+    probes = [probe for probe in _ground(bed).plan.corpus.facts if probe.row in rows and probe.serves("train")]
+    return _mean(score.ma for score in measure.sheet(model_io.reopen(model), probes).scores)
 
 
 def _by_language(plan: Plan, after: Examination, others: Sequence[Kept], ranked: dict[str, list[bool]]) -> dict[str, Figures]:
