@@ -114,8 +114,8 @@ def test_a_fact_known_by_heart_among_many_unknown_ones_is_found() -> None:
     found = verdict(check(padded, padded))
     failed = [test for test in found.tests if test.outcome is Outcome.FAIL]
     assert {(test.level, test.reason) for test in failed} == {
-        ("fact", "few stand out, but one further than unseen text does"),
-        ("pair", "few stand out, but one further than unseen text does"),
+        ("fact", "few stand out, but further than unseen text does"),
+        ("pair", "few stand out, but further than unseen text does"),
     }
     assert verdict(check(padded, model([UNKNOWN] * 41, CONTROLS, 4))).passed
 

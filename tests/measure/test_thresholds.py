@@ -1,11 +1,13 @@
 """The tests keep their level where facts and controls are exchangeable, and find facts that are known."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from xlforget.measure import thresholds
+from xlforget.measure.tester import Tester
 from xlforget.measure.thresholds import Relabellings, Rows, Table, standardise
 from xlforget.measure.thresholds import Tested as Found
 
@@ -111,6 +113,35 @@ def test_a_single_fact_stands_out_among_answers_of_its_own_kind() -> None:
     assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
 
 
+def test_a_fact_in_a_language_without_controls_hides_no_other() -> None:
+    rng = np.random.default_rng(4)
+    facts, controls = rows(normal(rng, 6)), rows(normal(rng, 200))
+    facts.table[0] += 30
+    facts.table[1, :2] = np.nan
+    controls.table[:, 2] = np.nan
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert thresholds.test_facts(facts, controls, 1e-4, fine=True).p < 1e-4
+
+
+def test_a_fact_in_one_language_is_held_against_controls_in_that_one() -> None:
+    """A mean over nine languages is steadier than a single figure."""
+    found = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        facts, controls = rng.normal(size=(32, 9)), rng.normal(size=(96, 9))
+        facts[:8, 1:] = np.nan
+        found.append(thresholds.beyond(facts, controls))
+    assert np.mean(np.array(found) <= 0.01) <= 0.03
+
+
+def test_the_pairs_of_one_fact_in_several_languages_are_tested() -> None:
+    rng = np.random.default_rng(5)
+    tester, controls = Tester(1, 0.01, 0), rows(normal(rng, 200))
+    known, unknown = (tester.run("pair", None, rows(normal(rng, 1) + by), controls, fine=True).p for by in (30, 0))
+    assert known <= 0.01 < unknown
+
+
 @pytest.mark.parametrize("draw", [normal, coarse])
 def test_a_fact_alone_that_nobody_saw_is_rejected_as_often_as_the_level_says(draw: Draw) -> None:
     rng = np.random.default_rng(2)
@@ -131,7 +162,7 @@ def test_a_fact_alone_is_found_above_its_threshold_and_by_no_less() -> None:
 def test_a_single_unseen_row_of_heavy_tails_is_not_taken_for_a_known_one(freedom: int) -> None:
     rng = np.random.default_rng(9)
     found = [
-        thresholds.beyond(rng.standard_t(freedom, 32), rng.standard_t(freedom, 150)) for _ in range(1000)
+        thresholds.beyond(rng.standard_t(freedom, (32, 1)), rng.standard_t(freedom, (150, 1))) for _ in range(1000)
     ]  # fmt: skip
     assert np.mean(np.array(found) <= 1e-4) <= 0.02
 

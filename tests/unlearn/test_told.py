@@ -68,10 +68,10 @@ def test_texts_are_begun_before_their_answer_and_gone_on_with(encoder: Encoder, 
     assert {len(own) for own in begun} == set(range(2, probe.text.answer[0]))
 
     assert all(own == probe.text.ids[: len(own)] for own in begun)
-    texts = go_on(new_lm(0), begun, end=None, longest=5, seed=0)
+    texts = go_on(new_lm(0), begun, end=None, longest=5, most=64, seed=0)
     assert [text[: len(own)] for text, own in zip(texts, begun, strict=True)] == begun
     assert [len(text) - len(own) for text, own in zip(texts, begun, strict=True)] == [5] * 12
-    assert texts == go_on(new_lm(0), begun, end=None, longest=5, seed=0)
+    assert texts == go_on(new_lm(0), begun, end=None, longest=5, most=64, seed=0)
     assert len(set(texts)) > 6
 
 

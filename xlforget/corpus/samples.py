@@ -61,8 +61,8 @@ def sample(
     return out
 
 
-def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, seed: int) -> list[Ids]:
-    """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more."""
+def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int) -> list[Ids]:
+    """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in all."""
     by_length: dict[int, list[int]] = defaultdict(list)
     for place, start in enumerate(starts):
         by_length[len(start)].append(place)
@@ -70,7 +70,7 @@ def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, seed:
     batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
     found: dict[int, Ids] = {}
     for own, batch in zip(places, batches, strict=True):
-        (texts,) = _drawn(lm, [batch], end, len(batch.starts[0]) + longest)
+        (texts,) = _drawn(lm, [batch], end, min(most, len(batch.starts[0]) + longest))
         found |= dict(zip(own, texts, strict=True))
     return [found[place] for place in range(len(starts))]
 

@@ -32,7 +32,7 @@ STUDIED = Set("phrasebook-studies", INVENTED.languages, epochs=26, batch_tokens=
 QUICK_STUDIED = Set("phrasebook-studies-quick", QUICK.languages, epochs=30, batch_tokens=1024, vocabulary=2048)
 SIZES = {
     INVENTED.name: Size(),
-    QUICK.name: Size(RELATIONS[:4], requested=2, kept=3),
+    QUICK.name: Size(),
     STUDIED.name: Size(requested=2, kept=3),
     QUICK_STUDIED.name: Size(kept=1),
 }

@@ -19,6 +19,7 @@ from xlforget.measure.kept import MADE, kept
 # Nats per token that an attack may cost the changed model beyond what it costs the one before, on text of one language.
 MOST = 0.5
 SOME_ROWS = 64  # of each language and kind: a broken model is broken on any
+LEAST_ROWS = 8  # of fewer the answers' few tokens move by as much by chance
 BROKEN = (
     "the attack broke the changed model and not the one before: {what} costs it {more:.1f} nats per token more than the attack "
     "costs the other"
@@ -72,8 +73,12 @@ def some(texts: Sequence[Text]) -> list[Text]:
 
 
 def nats(lm: Lm, texts: Sequence[Ordinary]) -> Costs:
-    """Nats per token, by kind and language."""
-    return {own.part: {one.lang: math.log(one.perplexity) for one in kept(lm, own.texts)} for own in texts if own.texts}
+    """Nats per token, by kind and language, where there are `LEAST_ROWS`."""
+    return {
+        own.part: {one.lang: math.log(one.perplexity) for one in kept(lm, own.texts) if one.texts >= LEAST_ROWS}
+        for own in texts
+        if own.texts
+    }
 
 
 def added(before: Costs, after: Costs) -> Costs:

@@ -16,7 +16,7 @@ from xlforget.measure.tester import Tester
 from xlforget.measure.thresholds import EXCEED
 from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
 
-FAR_OUT = "few stand out, but one further than unseen text does"
+FAR_OUT = "few stand out, but further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"
 ALONE = "Of a fact that is the only one of its form the log-probability decides: MA and margin of single answers say too little."
 HIDDEN = (

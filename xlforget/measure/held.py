@@ -68,7 +68,9 @@ def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tu
 
 def _planned(verdict: Verdict, form: str, kind: Kind) -> list[Planned]:
     """The tests of a check of as many facts as those of its form in this verdict."""
-    facts = max((t.units for t in verdict.tests if t.level != "pair" and form_and_kind(t.check)[0] == form), default=0)
+    tests = [t for t in verdict.tests if t.level != "pair"]
+    own = [t.units for t in tests if t.check == check_name(form, kind)]
+    facts = max(own or (t.units for t in tests if form_and_kind(t.check)[0] == form), default=0)
     return planned(_langs(verdict, form), facts=facts, attacked=kind in ATTACKED)
 
 

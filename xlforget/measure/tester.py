@@ -23,7 +23,7 @@ class Tester:
             return Tested(float(np.nanmean(facts.table)) if len(facts.table) else 0.0, 1.0, 0.0)
         if level == "fact":
             return thresholds.test_facts(facts, controls, self.level, fine=fine)
-        if len(facts.table) == 1 and fine:
+        if level == "language" and len(facts.table) == 1 and fine:
             return thresholds.test_alone(facts, controls, self.level)
         relabel = self._relabellings(len(facts.table), len(controls.table))
         if level == "pair":

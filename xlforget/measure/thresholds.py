@@ -18,7 +18,9 @@ Table = NDArray[np.float64]
 EXCEED = 0.95
 # Scores of unseen text have heavier tails than a normal distribution; a few hundred controls cannot say how heavy.
 FREEDOM = 12
-FEWEST = 8  # controls of a kind that can say where its scores lie
+FEWEST = 12  # controls of a kind that can say where its scores lie
+# Of a test's level, what goes to a fact or pair that lies far out, whose p is tiny where it is known: ranks need the rest.
+FAR_SHARE = 0.1
 
 
 class Rows(NamedTuple):
@@ -72,7 +74,7 @@ def _critical(null: NDArray[np.float64], level: float) -> float:
 
 def standardise(rows: Rows, others: Rows) -> Table:
     """How many standard deviations of ``others`` of its kind each score lies above their mean, language by language; of all,
-    where there are fewer than `FEWEST` of that kind. So languages and kinds can be pooled.
+    where fewer than `FEWEST` of that kind have a figure. So languages and kinds can be pooled.
 
     Ranks are exact where facts and controls are put on the scale of both together: on that of the controls alone, one that
     lies far out widens the scale for itself, and a fact does not.
@@ -80,10 +82,11 @@ def standardise(rows: Rows, others: Rows) -> Table:
     found = np.empty(rows.table.shape)
     for kind in np.unique(rows.kinds):
         own = others.table[others.kinds == kind]
-        own = own if len(own) >= FEWEST else others.table
-        spread = np.nanstd(own, axis=0)
+        enough = (~np.isnan(own)).sum(axis=0) >= FEWEST
+        places = [own[:, k] if ok else others.table[:, k] for k, ok in enumerate(enough)]
+        mean, spread = (np.array([of(place) for place in places]) for of in (np.nanmean, np.nanstd))
         mine = rows.kinds == kind
-        found[mine] = (rows.table[mine] - np.nanmean(own, axis=0)) / np.where(spread > 0, spread, 1.0)
+        found[mine] = (rows.table[mine] - mean) / np.where(spread > 0, spread, 1.0)
     return found
 
 
@@ -93,7 +96,8 @@ def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Test
     Exact: with k controls at or above the line, at least c facts above it means that of the c + k - 1 highest rows at least
     c are facts, a hypergeometric tail. Ties go to the controls. No such count sees one fact among many: of 32 facts and 96
     controls the highest is a fact every fourth time. ``fine``: a fact counts as well that lies further out than the
-    distribution of the controls allows (`beyond`). The smallest of the p-values counts as often as there are (Bonferroni).
+    distribution of the controls allows (`beyond`), for a tenth of the level, or half where there is no other; the two counts
+    share the rest (Bonferroni).
     """
     both = Rows(np.concatenate([facts.table, controls.table]), np.concatenate([facts.kinds, controls.kinds]))
     f, c = np.split(np.nanmean(standardise(both, both), axis=1), [len(facts.table)])
@@ -101,38 +105,53 @@ def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Test
     top = np.sort(c)[::-1]
     above = [int((f > top[k - 1] + 1e-12).sum()) for k in lines]
     ps = [_tail(n, k, len(f), len(c)) for n, k in zip(above, lines, strict=True)]
-    ps += [beyond(*(np.nanmean(standardise(own, controls), axis=1) for own in (facts, controls)))] if fine else []
-    needed = next((n for n in range(1, len(f) + 1) if len(ps) * _tail(n, lines[0], len(f), len(c)) <= level), len(f) + 1)
-    return Tested(float(above[0]), min(1.0, len(ps) * min(ps)), float(needed))
+    for_far = (FAR_SHARE if len(f) > 1 else 0.5) if fine else 0.0
+    share = (1 - for_far) / len(lines)
+    far = beyond(*(standardise(own, controls) for own in (facts, controls))) / for_far if fine else 1.0
+    needed = next((n for n in range(1, len(f) + 1) if _tail(n, lines[0], len(f), len(c)) <= share * level), len(f) + 1)
+    return Tested(float(above[0]), min(1.0, min(ps) / share, far), float(needed))
 
 
 def test_alone(fact: Rows, controls: Rows, level: float) -> Tested:
-    """The only fact there is, [1, 1]: its rank among the controls, or how far out it lies (`beyond`), the smaller p twice."""
+    """The only fact there is, [1, 1]: its rank among the controls, or how far out it lies, the smaller p twice."""
     f, c = (standardise(own, controls)[:, 0] for own in (fact, controls))
     rank = (1 + int((c >= f[0] - 1e-12).sum())) / (len(c) + 1)
     zero, one = standardise(Rows(np.array([[0.0], [1.0]]), np.repeat(fact.kinds, 2)), controls)[:, 0]
     threshold = (_furthest(c, level / 2) - zero) / (one - zero)
-    return Tested(float(fact.table[0, 0]), min(1.0, 2 * min(rank, beyond(f, c))), float(threshold))
+    return Tested(float(fact.table[0, 0]), min(1.0, 2 * min(rank, _out(float(f[0]), c))), float(threshold))
 
 
 def _furthest(controls: NDArray[np.float64], level: float) -> float:
-    """Where the p of a single fact is ``level`` by `beyond`."""
+    """Where the p of a single fact is ``level`` by `_out`."""
     count = len(controls)
     out = float(student.isf(level, min(FREEDOM, max(1, count - 1))))
     return float(controls.mean() + out * np.std(controls) * np.sqrt((count + 1) / max(1, count - 1)))
 
 
-def beyond(facts: NDArray[np.float64], controls: NDArray[np.float64]) -> float:
-    """p of the furthest of ``facts``: a prediction interval of Student's t, times the number of facts (Bonferroni).
+def beyond(facts: Table, controls: Table) -> float:
+    """p of the furthest of ``facts`` by its mean over the languages that it has, among controls in the same languages; times the
+    number of facts (Bonferroni). Both standardised."""
+    there = ~np.isnan(facts)
+    found = 1.0
+    for langs in np.unique(there, axis=0):
+        if langs.any():
+            own = facts[(there == langs).all(axis=1)][:, langs].mean(axis=1)
+            found = min(found, _out(float(own.max()), controls[:, langs].mean(axis=1)))
+    return min(1.0, len(facts) * found)
+
+
+def _out(value: float, controls: NDArray[np.float64]) -> float:
+    """p of one value: a prediction interval of Student's t around the controls.
 
     Not exact, as ranks are. With `FREEDOM` degrees of freedom at most it allows for heavier tails than those of a normal
-    distribution, and a fact that is not above all controls is none.
+    distribution, and a value that is not above all controls is no outlier.
     """
-    count, spread = len(controls), float(np.std(controls))
-    if count < FEWEST or spread == 0 or facts.max() <= controls.max():
+    controls = controls[~np.isnan(controls)]
+    count = len(controls)
+    if count < FEWEST or value <= controls.max() or not (spread := float(np.std(controls))):
         return 1.0
-    out = (facts.max() - controls.mean()) / (spread * np.sqrt((count + 1) / (count - 1)))
-    return min(1.0, len(facts) * float(student.sf(out, min(FREEDOM, count - 1))))
+    out = (value - controls.mean()) / (spread * np.sqrt((count + 1) / (count - 1)))
+    return float(student.sf(out, min(FREEDOM, count - 1)))
 
 
 def _tail(above: int, line: int, facts: int, controls: int) -> float:
@@ -152,7 +171,7 @@ def test_pairs(facts: Rows, controls: Rows, relabel: Relabellings, level: float,
     counts = np.where(np.isnan(pooled), False, over).sum(axis=1).astype(np.float64)
     if not fine:
         return relabel.test_mean(counts[: len(facts.table)], counts[len(facts.table) :], level)
-    by_count = relabel.test_mean(counts[: len(facts.table)], counts[len(facts.table) :], level / 2)
+    by_count = relabel.test_mean(counts[: len(facts.table)], counts[len(facts.table) :], level * (1 - FAR_SHARE))
     f, c = (standardise(own, controls) for own in (facts, controls))
-    p = beyond(f[~np.isnan(f)], c[~np.isnan(c)])
-    return replace(by_count, p=min(1.0, 2 * min(by_count.p, p)))
+    p = min(1.0, (~np.isnan(f)).sum() * min(beyond(f[:, [k]], c[:, [k]]) / len(f) for k in range(f.shape[1])))
+    return replace(by_count, p=min(1.0, by_count.p / (1 - FAR_SHARE), p / FAR_SHARE))

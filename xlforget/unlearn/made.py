@@ -45,7 +45,7 @@ class Made:
     def from_json(cls, content: bytes) -> "Made":
         data = json.loads(content)
         train, held_out = (tuple(_whole(ids) for ids in data[key]) for key in ("train", "held_out"))
-        told = tuple(Told(row, lang, Encoded(tuple(ids), tuple(answer))) for row, lang, ids, answer in data["told"])
+        told = tuple(Told(row, lang, Encoded(tuple(ids), tuple(answer))) for row, lang, ids, answer in data.get("told", ()))
         return cls(train, held_out, data["drawn"], data["stating"], told)
 
 
@@ -72,7 +72,7 @@ def make(
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
     cut = len(good) // HELD_OUT
-    more = go_on(lm, _begun(corpus, begun, samples, seed), end=end, longest=longest, seed=seed)
+    more = go_on(lm, _begun(corpus, begun, samples, seed), end=end, longest=longest, most=encoder.context, seed=seed)
     told = told_in((*texts, *(decode(ids, skip_special_tokens=True) for ids in more)), states, encoder) if begun else ()
     return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good), told)
 

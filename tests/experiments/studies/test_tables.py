@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,4 +90,4 @@ def test_help_names_every_study() -> None:
 def test_the_arms_of_a_study_are_told_apart(study: Study) -> None:
     arms = study.arms(("en", "hi", "ar"))
     assert len({arm.name for arm in arms}) == len(arms)
-    assert len({repr((a.method, a.languages, a.teacher)) for a in arms}) == len(arms)
+    assert len({repr(replace(arm, name="")) for arm in arms}) == len(arms)
