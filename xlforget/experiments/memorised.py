@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
@@ -63,6 +64,11 @@ def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast
             say(f"  step {done}/{total}, loss {loss:.3f}")
 
     memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, seed=seed, progress=progress)
+    keep(model, tokenizer, folder)
+
+
+def keep(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Both in ``folder``, whole or not at all."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)

@@ -1,7 +1,6 @@
 """The models that the gate is measured on, made once and kept: what each knows is known, and whether it must pass."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.experiments import cheats, trained_cheats
 from xlforget.experiments.main import MEMORISED
-from xlforget.experiments.memorised import train_missing
+from xlforget.experiments.memorised import keep, train_missing
 from xlforget.experiments.runs import Say, keeping
 from xlforget.experiments.sets import Part, Set
 from xlforget.lm import Lm
@@ -125,12 +124,7 @@ def _changed(name: str, change: Change, asked: Apply, made: Path, say: Say) -> P
 
 
 def _save(plan: Plan, where: Path) -> None:
-    """Whole or not at all."""
-    part = where.with_name(f"{where.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    plan.base.lm.model.save_pretrained(part)
-    plan.base.encoder.tokenizer.save_pretrained(part)
-    part.rename(where)
+    keep(plan.base.lm.model, plan.base.encoder.tokenizer, where)
 
 
 def banned(plan: Plan, made: Path, say: Say) -> Path:

@@ -10,11 +10,12 @@ import numpy as np
 
 from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, required
+from xlforget.measure.planned import Planned
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.tester import Tester
 from xlforget.measure.thresholds import EXCEED
-from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
+from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
 
 FAR_OUT = "few stand out, but further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"
@@ -47,17 +48,18 @@ def _reason(test: Test, decision: judge.Decision, broken: str) -> str:
 
 
 def _run_check(check: Check, tester: Tester) -> list[Test]:
-    tables = {score: check.tables(score) for score in dict.fromkeys(score for score, _, _ in check.planned())}
-    return [_run_test(check, score, level, lang, tables[score], tester) for score, level, lang in check.planned()]
+    tables = {score: check.tables(score) for score in dict.fromkeys(("ma", *(plan.score for plan in check.planned())))}
+    return [_run_test(check, plan, tables[plan.score], tables["ma"], tester) for plan in check.planned()]
 
 
-def _run_test(check: Check, score: Score, level: Level, lang: str | None, tables: Tables, tester: Tester) -> Test:
+def _run_test(check: Check, plan: Planned, tables: Tables, ma: Tables, tester: Tester) -> Test:
+    score, level, lang = plan
     column = None if lang is None else check.langs.index(lang)
     units, controls = tables.facts.present(column).table, tables.controls.present(column).table
     edited = tester.run(level, column, tables.facts, tables.controls, fine=tables.fine)
     before = tester.run(level, column, tables.facts_base, tables.controls_base, fine=tables.fine)
     perfect = tester.run(level, column, tables.perfect, tables.controls, fine=tables.fine)
-    blind = bool(check.broken) or knows_controls(check, column)
+    blind = bool(check.broken) or knows_controls(ma, column)
     count = int((~np.isnan(units)).sum()) if level == "pair" else len(units)
     missing = not len(units)
     return Test(

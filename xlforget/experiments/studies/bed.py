@@ -28,6 +28,10 @@ class Bed:
     def languages(self) -> tuple[str, ...]:
         return self.chosen.languages
 
+    def given(self, name: str) -> Path:
+        """Where "base" or another model of the bed lies."""
+        return self.base if name == "base" else self.folder / name
+
     def asked(self, out: Path) -> Apply:
         """Erase the set's request from the base in all languages, into ``out``."""
         return Apply(

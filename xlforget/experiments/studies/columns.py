@@ -7,7 +7,6 @@ GATE = Column("gate", "passes the gate", 2)
 FORGET = Column("forget_ma", "forget MA")
 WORST_FORGET = Column("forget_ma_worst", "forget MA, worst language")
 LOGP = Column("forget_logp", "log p of answers", 2)
-EXTRACTION = Column("extraction", "extraction")
 KS = Column("ks", "KS to gold", best=min)
 RETAIN = Column("retain_ma", "retain MA", best=max)
 BYSTANDERS = Column("bystanders_ma", "bystanders MA", best=max)
@@ -16,6 +15,8 @@ UNSEEN = Column("unseen_ppl", "unseen perplexity", 1)
 PA = Column("pa", "PA")
 STEPS = Column("steps", "steps", 0)
 SECONDS = Column("unlearning", "unlearning, s", 1)
+
+OF_RETAIN = (GATE, FORGET, LOGP, KS, RETAIN, BYSTANDERS, WORST_BYSTANDERS, UNSEEN, STEPS, SECONDS)
 
 FORGET_AGAINST_RETAIN = Pareto(
     Axis("forget_ma", "forget MA, mean over languages", "lower"),

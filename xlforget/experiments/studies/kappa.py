@@ -27,10 +27,7 @@ STUDY = Study(
     question="Does the teacher's confidence weigh retain text better than a constant, and what does the released shift do?",
     claim="a weight that depends on the language, from a multilingual teacher, beats the constants 0.1, 0.5 and 0.9.",
     arms=_arms,
-    columns=(
-        columns.GATE, columns.FORGET, columns.LOGP, columns.KS, columns.RETAIN, columns.BYSTANDERS, columns.WORST_BYSTANDERS,
-        columns.UNSEEN, columns.STEPS, columns.SECONDS,
-    ),
+    columns=columns.OF_RETAIN,
     plot=columns.FORGET_AGAINST_RETAIN,
     run=trial.run,
-)  # fmt: skip
+)

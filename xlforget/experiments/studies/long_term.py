@@ -65,9 +65,8 @@ def run(cell: Cell, bed: Bed) -> Figures:
 
 def _begin(cell: Cell, bed: Bed, folder: Path) -> tuple[Path, Figures]:
     if cell.arm.given:
-        return bed.base if cell.arm.given == "base" else bed.folder / cell.arm.given, {}
-    done, spent = trial.erase(trial.asked(cell, bed, folder / "out"), folder / "model")
-    return folder / "model" if done else bed.base, spent
+        return bed.given(cell.arm.given), {}
+    return trial.erase(trial.asked(cell, bed, folder / "out"), folder / "model")
 
 
 def _arms(languages: Sequence[str]) -> list[Arm]:

@@ -40,12 +40,10 @@ def run(cell: Cell, bed: Bed) -> Figures:
     with trial.scratch(bed, cell) as folder:
         files = tickets(bed.files["request"], folder)
         if not isinstance(arm, Order):
-            return _seen(bed, bed.folder / arm.given if arm.given != "base" else bed.base, files)
+            return _seen(bed, bed.given(arm.given), files)
         model, found = bed.base, {"steps": 0.0, "unlearning": 0.0}
         for number, asked in enumerate(_runs(arm, trial.asked(cell, bed, folder / "out"), files), start=1):
-            target = folder / f"model-{number}"
-            done, spent = trial.erase(replace(asked, model=str(model)), target)
-            model = target if done else model
+            model, spent = trial.erase(replace(asked, model=str(model)), folder / f"model-{number}")
             found |= {name: found[name] + spent[name] for name in ("steps", "unlearning")}
             last = _seen(bed, model, files)
             found |= stages.at(len(files) if arm.batch else number, last, FIGURES)

@@ -55,6 +55,12 @@ class Axis:
         return f"{self.title} ({self.better} is better)" if self.better else self.title
 
 
+def _named(axes: Any, found: Mapping[str, Any], across: Axis, up: Axis) -> None:
+    axes.set(xlabel=across.label, ylabel=up.label, title=f"{found['experiment']}: {found['set']}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
 @dataclass(frozen=True)
 class Pareto:
     """Each arm as a point with its intervals; ``across`` is led down, ``up`` is led up, and arms that none beats are joined."""
@@ -75,9 +81,7 @@ class Pareto:
             axes.plot(
                 *zip(*front, strict=True), color="grey", linewidth=1, linestyle="--", zorder=0, label="none is better in both"
             )
-            axes.set(xlabel=self.across.label, ylabel=self.up.label, title=f"{found['experiment']}: {found['set']}")
-            axes.grid(alpha=0.3)
-            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            _named(axes, found, self.across, self.up)
 
     def _points(self, found: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         both = {
@@ -128,6 +132,4 @@ class Lines:
                 x, y = ([point[key] for point in points] for key in (self.across.key, self.up.key))
                 style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
                 axes.plot(x, y, label=name, **style)
-            axes.set(xlabel=self.across.label, ylabel=self.up.label, title=f"{found['experiment']}: {found['set']}")
-            axes.grid(alpha=0.3)
-            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            _named(axes, found, self.across, self.up)

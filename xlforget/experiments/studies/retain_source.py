@@ -40,8 +40,8 @@ def run(cell: Cell, bed: Bed) -> Figures:
     with trial.scratch(bed, cell) as folder:
         asked = trial.asked(cell, bed, folder / "out")
         asked = replace(asked, retain=asked.retain if arm.rows else None, samples=arm.samples)
-        done, spent = trial.erase(asked, folder / "model")
-        return trial.measured(bed, folder / "model" if done else bed.base) | spent
+        model, spent = trial.erase(asked, folder / "model")
+        return trial.measured(bed, model) | spent
 
 
 STUDY = Study(

@@ -21,11 +21,8 @@ STUDY = Study(
     question="Does another teacher than the model itself weigh retain text better?",
     claim="the weights come from a multilingual teacher; which one is best is left open.",
     arms=_arms,
-    columns=(
-        columns.GATE, columns.FORGET, columns.LOGP, columns.KS, columns.RETAIN, columns.BYSTANDERS, columns.WORST_BYSTANDERS,
-        columns.UNSEEN, columns.STEPS, columns.SECONDS,
-    ),
+    columns=columns.OF_RETAIN,
     plot=columns.FORGET_AGAINST_RETAIN,
     run=trial.run,
     prepare=teachers.train,
-)  # fmt: skip
+)

@@ -1,8 +1,6 @@
 """Other teachers for a bed: causal ones of another size, and masked ones of the shapes of mBERT and XLM-R."""
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +15,7 @@ from transformers import (
 )
 
 from xlforget.corpus.encode import Encoder
-from xlforget.experiments.memorised import CONTEXT, RATE, read_statements
+from xlforget.experiments.memorised import CONTEXT, RATE, keep, read_statements
 from xlforget.experiments.runs import Say
 from xlforget.experiments.small_model import memorise, new_model
 from xlforget.experiments.studies.bed import Bed
@@ -36,15 +34,7 @@ def train(bed: Bed, say: Say) -> None:
         if not (bed.folder / name).is_dir():
             say(f"training {name}")
             model, tokenizer = _causal(bed, texts, *SIZES[name]) if name in SIZES else _masked(name, texts, bed)
-            _keep(model, tokenizer, bed.folder / name)
-
-
-def _keep(model: Any, tokenizer: Any, folder: Path) -> None:
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    part.rename(folder)
+            keep(model, tokenizer, bed.folder / name)
 
 
 def _causal(bed: Bed, texts: Sequence[str], layers: int, width: int) -> tuple[Any, Any]:

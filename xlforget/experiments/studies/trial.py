@@ -35,10 +35,10 @@ CANDIDATES = 16
 def run(cell: Cell, bed: Bed) -> Figures:
     """Unlearn as the cell's arm has it, then measure in all languages of the set, whichever were unlearned."""
     if cell.arm.given:
-        return measured(bed, bed.folder / cell.arm.given if cell.arm.given != "base" else bed.base)
+        return measured(bed, bed.given(cell.arm.given))
     with scratch(bed, cell) as folder:
-        done, spent = erase(asked(cell, bed, folder / "out"), folder / "model")
-        return measured(bed, folder / "model" if done else bed.base) | spent
+        model, spent = erase(asked(cell, bed, folder / "out"), folder / "model")
+        return measured(bed, model) | spent
 
 
 @contextmanager
@@ -62,8 +62,11 @@ def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
     )  # fmt: skip
 
 
-def erase(own: Apply, model: Path) -> tuple[bool, Figures]:
-    """`pipeline.apply`, its changed model kept at ``model`` whatever the gate says (False: none was made), and what it cost."""
+def erase(own: Apply, model: Path) -> tuple[Path, Figures]:
+    """`pipeline.apply`: where the model that it leaves lies, and what it cost.
+
+    That is ``model``, whatever the gate says, or the one before where none was made.
+    """
     began = time.monotonic()
     applied = pipeline.apply(own, _Keeping(model))
     audit = json.loads((applied.folder / "audit.json").read_text("utf-8"))
@@ -72,7 +75,7 @@ def erase(own: Apply, model: Path) -> tuple[bool, Figures]:
         "unlearning": audit["method"]["seconds"],
         "seconds": time.monotonic() - began,
     }
-    return model.is_dir(), spent
+    return model if model.is_dir() else Path(own.model), spent
 
 
 @dataclass(frozen=True)
