@@ -11,10 +11,13 @@ from xlforget.corpus.encode import Encoded
 
 # How far logits may be from the model's own where only rounding differs: in fp32, and in units of the dtype's last place.
 CLOSE, PLACES = 1e-3, 4
-# As many positions are taken together as make so many logits, and no fewer than `LEAST`: each time the whole head is read.
-ELEMENTS, LEAST = 2_000_000, 128
-# Tokens that are read at a time where no gradient is wanted: what a processor's caches hold, what fills an accelerator.
+# As many positions are taken together as make so many logits, and no fewer than so many: each time the whole head is read.
+# First what a processor's caches hold, then what fills an accelerator.
+ELEMENTS_CPU, LEAST_CPU = 2_000_000, 128
+ELEMENTS_ELSEWHERE, LEAST_ELSEWHERE = 128_000_000, 512
+# Tokens at a time where no gradient is wanted, and where one is.
 READ_CPU, READ_ELSEWHERE = 1024, 8192
+TRAINED_CPU, TRAINED_ELSEWHERE = 2048, 8192
 SOME_TOKENS = 32
 
 
@@ -42,7 +45,9 @@ class Head:
     def positions(self, width: int) -> int:
         """How many states of this width are turned into logits at a time."""
         entries = width if self.weight is None else self.weight.shape[0]
-        return max(LEAST, ELEMENTS // entries)
+        if self.weight is None or self.weight.device.type == "cpu":
+            return max(LEAST_CPU, ELEMENTS_CPU // entries)
+        return max(LEAST_ELSEWHERE, ELEMENTS_ELSEWHERE // entries)
 
     def chain(self, slope: Tensor, logits: Tensor) -> Tensor:
         """A gradient in ``logits``, [N, V], as one in the linear map's outputs; changes ``slope`` in place."""
@@ -79,6 +84,11 @@ class Lm:
     def tokens(self) -> int:
         """How many tokens, padding included, are read at a time where no gradient is wanted."""
         return READ_CPU if self.device.type == "cpu" else READ_ELSEWHERE
+
+    @property
+    def trained_tokens(self) -> int:
+        """How many tokens, padding included, go through it at a time where a gradient is wanted, if they fit."""
+        return TRAINED_CPU if self.device.type == "cpu" else TRAINED_ELSEWHERE
 
     @property
     def head(self) -> Head:

@@ -63,8 +63,9 @@ class Plan:
     teacher: Another | None = None
 
     def sized(self, asked: Apply) -> Apply:
-        """The same with as much training as the request's pairs want."""
-        return replace(asked, method=asked.method.sized(sum(probe.serves("train") for probe in self.corpus.facts)))
+        """The same with as much training as the request's pairs want, at the rate that the model's width wants."""
+        pairs = sum(probe.serves("train") for probe in self.corpus.facts)
+        return replace(asked, method=asked.method.sized(pairs, self.base.lm.model.config.get_text_config().hidden_size))
 
     def languages(self) -> list[dict[str, str | int]]:
         """Per language: how many pairs, controls of each split, retain rows trained on and held out."""

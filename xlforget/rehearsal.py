@@ -12,6 +12,7 @@ import torch
 
 from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoded
+from xlforget.corpus.samples import rows_at_once
 from xlforget.errors import MachineError
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
@@ -19,12 +20,12 @@ from xlforget.measure.profiles import profile
 from xlforget.measure.stop import stop_rule
 from xlforget.planning import Plan
 from xlforget.unlearn.budget import Budget, estimate
+from xlforget.unlearn.checkpoint import SHARE
 from xlforget.unlearn.engine import CYCLES, Engine
-from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.unlearn import task_of
 
-ROWS = 256  # samples that are drawn at once
 STEPS = 2
 WRITTEN = 32 << 20  # bytes, to see how fast the disk is
 
@@ -77,7 +78,7 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
         made = _made(asked, plan)
     batches = _batches(asked, plan, made)
     tokens = _counted(asked, plan, made, batches)
-    budget = min(BATCH_TOKENS, tokens.forget_step + tokens.retain_step)
+    budget = min(plan.base.lm.trained_tokens, tokens.forget_step + tokens.retain_step)
     memory = estimate(plan.base.lm, asked.memory, _texts(plan, made), budget, tokens.cached)
     free = _free(plan.base.lm.device) + memory.loaded
     seconds = _tried(asked, plan, made, clock) if memory.peak <= free else None
@@ -88,7 +89,7 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
 
 def _made(asked: Apply, plan: Plan) -> Made:
     """As much text as the model gives at once."""
-    count = min(ROWS, asked.samples)
+    count = min(rows_at_once(plan.base.lm), asked.samples)
     return make(
         plan.base.lm, plan.base.encoder, plan.corpus, plan.parallel.usable(), count, count * 2**20, asked.method.told, asked.seed,
         lambda done, total: None,
@@ -100,7 +101,7 @@ def _batches(asked: Apply, plan: Plan, made: Made) -> int:
     corpus, method = plan.corpus, asked.method
     drawn = _count([*made.train, *made.held_out]) - _count([*corpus.neighbours, *corpus.neutral])
     enough = method.made_tokens(given=bool(corpus.retain))
-    return min(-(-asked.samples // ROWS), -(-enough // max(1, drawn)))
+    return min(-(-asked.samples // rows_at_once(plan.base.lm)), -(-enough // max(1, drawn)))
 
 
 def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:
@@ -151,7 +152,8 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     with clock("rounds"):
         engine.aims.distances(answer_scores(lm, engine.pairs))
     spent = clock.seconds
-    round_ = spent["rounds"] + method.steps_per_round * spent["steps"] / STEPS + _written(asked, engine)
+    round_ = spent["rounds"] + method.steps_per_round * spent["steps"] / STEPS
+    round_ += min(_written(asked, engine), round_ / SHARE)
     measuring = 2 * (spent["measuring"] + spent["stopping"])
     return Seconds(spent["sampling"], measuring, spent["beginning"] + method.rounds * round_)
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from xlforget.experiments import speed_tables
-from xlforget.experiments.speed import SHAPES
+from xlforget.experiments.shapes import SHAPES
+from xlforget.experiments.speed import TEXTS
 from xlforget.experiments.speed_ways import WAYS, Bed
 
 WAYS_RUN = ("plain", "floor", "ours", "naive")
@@ -23,7 +24,7 @@ def costs(**seconds: float) -> list[dict[str, Any]]:
 def test_our_step_and_the_naive_one_take_the_same_gradients() -> None:
     found = {}
     for way in ("ours", "naive"):
-        bed = Bed(SHAPES["tiny"], "cpu")
+        bed = Bed(SHAPES["tiny"], TEXTS["tiny"], "cpu")
         with torch.no_grad():  # else student and teacher agree and nothing is pulled
             gradients = WAYS[way](bed)
             for n, parameter in enumerate(bed.model.parameters()):
@@ -38,7 +39,7 @@ def test_our_step_and_the_naive_one_take_the_same_gradients() -> None:
 def test_ratios_are_taken_within_a_turn() -> None:
     turns = [*costs(plain=1, floor=2, ours=2, naive=4), *costs(plain=10, floor=20, ours=20, naive=40)]
     turns += costs(plain=1, floor=2, ours=3, naive=4)
-    ours = speed_tables.document(SHAPES["small"], "cpu", turns)["ways"]["ours"]
+    ours = speed_tables.document(SHAPES["small"], TEXTS["small"], "cpu", turns)["ways"]["ours"]
     assert ours["floor"] == {"ratio": 1.0, "least": 1.0, "most": 1.5}
     assert ours["naive"]["ratio"] == 0.5
 
@@ -49,7 +50,7 @@ def test_ratios_are_taken_within_a_turn() -> None:
 def test_it_holds_within_the_targets_and_the_memory_of_a_plain_step_and_a_head(ours: float, memory: float, held: bool) -> None:
     found = costs(plain=1.9, floor=2.0, ours=ours, naive=4.5)
     found[2]["memory"] = memory
-    assert speed_tables.holds(speed_tables.document(SHAPES["small"], "cpu", found)) is held
+    assert speed_tables.holds(speed_tables.document(SHAPES["small"], TEXTS["small"], "cpu", found)) is held
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from xlforget.errors import UsageError
 from xlforget.unlearn import step
 from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.hardening import SHARE, STEPS
-from xlforget.unlearn.levels import BATCH_TOKENS
 from xlforget.unlearn.methods import method
 from xlforget.unlearn.step import Asked
 
@@ -38,7 +37,7 @@ def learn_again(engine: Engine, learned: Sequence[Asked]) -> None:
 def test_the_gradient_is_the_steps_own_and_that_of_half_of_the_facts_where_the_other_was_learned_again(world: World) -> None:
     engine = world.engine(world.lm(), "adaptive", hardened=True)
     asked, before = asked_by(engine), weights(engine.lm)
-    engine._backward(asked, BATCH_TOKENS)
+    engine._backward(asked, engine.progress.budget)
     found = gradients(engine)
     assert all(torch.equal(value, before[name]) for name, value in weights(engine.lm).items())
 
@@ -72,7 +71,7 @@ def test_one_fact_alone_is_unlearned_as_without(world: World) -> None:
     alone = replace(world, task=replace(world.task, pairs=world.task.pairs[:2], levels=world.task.levels[:2]))
     engine = alone.engine(alone.lm(), "adaptive", hardened=True)
     asked = asked_by(engine)
-    engine._backward(asked, BATCH_TOKENS)
+    engine._backward(asked, engine.progress.budget)
     found = gradients(engine)
     engine.optimizer.zero()
     step.backward(engine.lm, engine.teacher, engine.texts, asked)

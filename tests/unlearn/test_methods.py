@@ -19,7 +19,7 @@ from xlforget.experiments.small_model import new_model
 from xlforget.lm import Lm
 from xlforget.unlearn import checkpoint, step
 from xlforget.unlearn.engine import Engine, Round
-from xlforget.unlearn.levels import BATCH_TOKENS, answer_scores
+from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import METHODS, Method, method, parse_kappa
 from xlforget.unlearn.objective import DELTA
@@ -120,7 +120,7 @@ def test_gradients_are_those_of_the_methods_formula(world: World, name: str) -> 
     chosen = range(len(engine.pairs))
     asked = [*engine.terms.forget(chosen, [1] * len(engine.pairs)), *engine.terms.keep(engine.progress.weight)]
     if engine.steering:
-        engine.steering.backward(engine.teacher, engine.texts, asked, BATCH_TOKENS)
+        engine.steering.backward(engine.teacher, engine.texts, asked, engine.progress.budget)
     else:
         step.backward(lm, engine.teacher, engine.texts, asked)
     (forgotten(engine, base, plain) + engine.progress.weight * kept(engine, base, plain)).backward()
@@ -304,8 +304,16 @@ def test_made_text_alone_is_read_in_the_place_of_the_users() -> None:
 
 def test_many_pairs_get_more_rounds_in_proportion_unless_it_was_said_how_many() -> None:
     preset = method("adaptive")
-    few, many, twice = (preset.sized(pairs).rounds for pairs in (10, 1000, 2000))
+    few, many, twice = (preset.sized(pairs, 64).rounds for pairs in (10, 1000, 2000))
     assert few == preset.rounds < many
     assert twice == 2 * many
     assert many * preset.steps_per_round * preset.live_pairs >= 1000 * (preset.visits or 0)
-    assert method("adaptive", rounds=3).sized(2000).rounds == 3
+    assert method("adaptive", rounds=3).sized(2000, 64).rounds == 3
+
+
+def test_wider_models_are_trained_at_a_lower_rate_unless_it_was_said_which() -> None:
+    preset = method("adaptive")
+    narrow, wide, wider = (preset.sized(10, width).lr for width in (64, 1024, 4096))
+    assert narrow == preset.lr > wide
+    assert wider == pytest.approx(wide / 4)
+    assert method("adaptive", lr=1e-3).sized(10, 4096).lr == 1e-3

@@ -75,7 +75,10 @@ def apply(
             help="Another model to learn from. With the same tokenizer its logits; else (mBERT, XLM-R, ..) its confidence.",
         ),
     ] = "",
-    lr: Annotated[float | None, typer.Option(help="Learning rate; default: the method's, three times that with --lora.")] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; default: the method's, 128 / width of it in wider models; times three with --lora."),
+    ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of a cycle; default: the method's, and more for many facts.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Texts to sample from the model and keep as they are.")] = 8192,
     harden: Annotated[

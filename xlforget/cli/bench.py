@@ -22,6 +22,8 @@ EPILOG = """Examples:
 
   xlforget bench speed --out bench --json -
 
+  xlforget bench cost --shape xglm-564m --device cuda --set flores --data ./data --out bench
+
   xlforget bench kappa --out bench
 
   xlforget bench methods --set flores --data ./data --jobs 2 --out bench
@@ -54,6 +56,12 @@ def _gate(own: Asked) -> "Bench":
     from xlforget.experiments import gate
 
     return gate.run(own.dataset, own.data, own.out, quick=own.quick, say=own.say, quiet=own.quiet, seeds=own.seeds or 1)
+
+
+def _cost(own: Asked) -> "Bench":
+    from xlforget.experiments import cost
+
+    return cost.run(own.dataset, own.data, own.out, own.shape, own.device, quick=own.quick, say=own.say, quiet=own.quiet)
 
 
 def _ma(own: Asked) -> "Bench":
@@ -109,6 +117,7 @@ STUDIES = {
     "transfer": "unlearn in one language, measure in all",
 }
 EXPERIMENTS: dict[str, tuple[str, Callable[[Asked], "Bench"]]] = {
+    "cost": ("time and memory of a whole run on a published model's shape", _cost),
     "gate": ("judge models of which it is known whether they forgot", _gate),
     "ma": ("what measuring costs, in one pass and token by token", _ma),
     "main": ("erase a set with the real commands, compare with a retrained model", _main),
@@ -128,10 +137,14 @@ def bench(
     ] = None,
     dataset: Annotated[
         str,
-        typer.Option("--set", help="main, gate and studies: phrasebook (invented people, needs no --data), bmlama53 or flores."),
+        typer.Option(
+            "--set", help="main, gate, cost and studies: phrasebook (invented people, needs no --data), bmlama53 or flores."
+        ),
     ] = "phrasebook",
-    shape: Annotated[str, typer.Option(help="speed: small, xglm-564m or xglm-2.9b, with random weights.")] = "small",
-    device: Annotated[str, typer.Option(help="speed: cpu or cuda.")] = "cpu",
+    shape: Annotated[
+        str, typer.Option(help="speed, cost: small, xglm-564m or xglm-2.9b, cost also llama-8b (with adapters).")
+    ] = "small",
+    device: Annotated[str, typer.Option(help="speed, cost: cpu or cuda.")] = "cpu",
     model: Annotated[
         str | None, typer.Option("--model", metavar="M", help="ma, studies: this model, instead of one that is trained for it.")
     ] = None,

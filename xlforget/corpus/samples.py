@@ -18,7 +18,8 @@ Ids = tuple[int, ...]
 
 # One text in this many: a unit that stands in more is common.
 COMMON = 200
-ROWS = 256
+# Texts that are drawn side by side.
+ROWS_CPU, ROWS_ELSEWHERE = 256, 512
 
 
 class _Batch(NamedTuple):
@@ -37,7 +38,7 @@ def sample(
     longest: int,
     seed: int,
     tokens: int | None = None,
-    rows: int = ROWS,
+    rows: int | None = None,
     progress: Progress | None = None,
 ) -> list[Ids]:
     """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
@@ -45,6 +46,7 @@ def sample(
     Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
     seed gives the same samples on the same machine, but for rounding on any number of processes.
     """
+    rows = rows or rows_at_once(lm)
     fleet = fleet_of(lm)
     abreast = fleet.size if fleet else 1
     batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at) for at in range(0, count, rows)]
@@ -61,12 +63,18 @@ def sample(
     return out
 
 
+def rows_at_once(lm: Lm) -> int:
+    """How many texts are drawn side by side."""
+    return ROWS_CPU if lm.device.type == "cpu" else ROWS_ELSEWHERE
+
+
 def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int) -> list[Ids]:
     """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in all."""
     by_length: dict[int, list[int]] = defaultdict(list)
     for place, start in enumerate(starts):
         by_length[len(start)].append(place)
-    places = [own[at : at + ROWS] for own in by_length.values() for at in range(0, len(own), ROWS)]
+    rows = rows_at_once(lm)
+    places = [own[at : at + rows] for own in by_length.values() for at in range(0, len(own), rows)]
     batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
     found: dict[int, Ids] = {}
     for own, batch in zip(places, batches, strict=True):

@@ -62,7 +62,7 @@ def memorise(
 ) -> None:
     """AdamW with a one-cycle rate over all texts, ``epochs`` times, in batches of similar length. Changes ``model``."""
     generator = torch.Generator().manual_seed(seed)
-    total = epochs * len(_batches(texts, batch_tokens, torch.Generator().manual_seed(seed)))
+    total = epochs * len(batches(texts, batch_tokens, torch.Generator().manual_seed(seed)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=total + epochs, pct_start=0.15)
     model.train()
@@ -70,9 +70,9 @@ def memorise(
     lm.check(pad(texts, range(min(8, len(texts)))))
     step = 0
     for _ in range(epochs):
-        for rows in _batches(texts, batch_tokens, generator):
+        for rows in batches(texts, batch_tokens, generator):
             optimizer.zero_grad()
-            loss = _backward(lm, pad(texts, rows))
+            loss = backward(lm, pad(texts, rows))
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
@@ -82,7 +82,7 @@ def memorise(
     model.eval()
 
 
-def _batches(texts: Sequence[Encoded], tokens: int, generator: torch.Generator) -> list[list[int]]:
+def batches(texts: Sequence[Encoded], tokens: int, generator: torch.Generator) -> list[list[int]]:
     """Random batches of about the same length: lengths are jittered before sorting, then the batches are shuffled."""
     jitter = torch.rand(len(texts), generator=generator) * 4
     order = sorted(range(len(texts)), key=lambda r: len(texts[r].ids) + float(jitter[r]))
@@ -94,10 +94,10 @@ def _batches(texts: Sequence[Encoded], tokens: int, generator: torch.Generator) 
     return [out[int(k)] for k in torch.randperm(len(out), generator=generator)]
 
 
-def _backward(lm: Lm, batch: Batch) -> float:
+def backward(lm: Lm, batch: Batch) -> float:
     """Mean cross entropy of every next token; its gradients are added to the model's."""
-    kept = batch.attention[:, 1:].bool()
-    hidden, targets = lm.hidden(batch)[:, :-1][kept], batch.ids[:, 1:][kept]
-    values, slope = pulled(learn, hidden, lm.head, targets, torch.full((len(targets),), 1 / len(targets)))
+    kept, ids = batch.attention[:, 1:].bool().to(lm.device), batch.ids.to(lm.device)
+    hidden, targets = lm.hidden(batch)[:, :-1][kept], ids[:, 1:][kept]
+    values, slope = pulled(learn, hidden, lm.head, targets, torch.full((len(targets),), 1 / len(targets), device=lm.device))
     hidden.backward(slope)
     return float(values.mean())

@@ -1,9 +1,10 @@
 """What a step of ours costs beside a plain fine-tuning step and the naive way, on the same texts of a random model.
 
-Every way runs in a process of its own, so that its peak memory is its own; the ways take turns, so that a machine that is busy
-for a while is busy for all of them.
+On a CPU every way runs in a process of its own, so that its peak memory is its own, which a GPU tells of any part of a run. The
+ways take turns, so that a machine that is busy for a while is busy for all of them.
 """
 
+import gc
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -17,28 +18,31 @@ from xlforget.errors import UsageError
 from xlforget.experiments import results, speed_tables
 from xlforget.experiments.main import Bench
 from xlforget.experiments.runs import Say
-from xlforget.experiments.speed_ways import WAYS, Bed, Shape
+from xlforget.experiments.shapes import Shape, shape_of
+from xlforget.experiments.speed_ways import WAYS, Bed, Texts
 
-SHAPES = {
-    "tiny": Shape("tiny", layers=2, width=32, vocabulary=2_000, retain=6, pairs=3, lengths=(12, 20)),
-    "small": Shape("small", layers=4, width=128, vocabulary=256_000, retain=12, pairs=4, lengths=(16, 40)),
-    "xglm-564m": Shape("xglm-564m", layers=24, width=1024, vocabulary=256_008, retain=64, pairs=64, lengths=(16, 48)),
-    "xglm-2.9b": Shape("xglm-2.9b", layers=48, width=2048, vocabulary=256_008, retain=64, pairs=64, lengths=(16, 48)),
+TEXTS = {
+    "tiny": Texts(retain=6, pairs=3, lengths=(12, 20)),
+    "small": Texts(retain=12, pairs=4, lengths=(16, 40)),
+    "xglm-564m": Texts(retain=64, pairs=64, lengths=(16, 48)),
+    "xglm-2.9b": Texts(retain=64, pairs=64, lengths=(16, 48)),
 }
 WARM, TURNS = 2, 3
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One turn of one way. ``seconds``: median of its steps; ``memory``: MiB at most beyond what the process held before.
-
-    ``loss``: of the first step, for the ways that compute the same.
+    """One turn of one way. ``seconds``: median of its steps; ``memory``: MiB at most beyond what the process held before; None
+    where it does not fit. ``loss``: of the first step, for the ways that compute the same.
     """
 
     way: str
-    seconds: float
-    memory: float
+    seconds: float | None
+    memory: float | None
     loss: float | None
+
+    def __str__(self) -> str:
+        return "does not fit" if self.seconds is None else f"{self.seconds:.3f} s a step, {self.memory:.0f} MiB"
 
 
 def run(out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
@@ -46,17 +50,16 @@ def run(out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
 
     Raises UsageError for a shape or a device that is none.
     """
-    chosen = _shape("tiny" if quick else shape)
+    chosen = shape_of("tiny" if quick else shape, TEXTS)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("There is no CUDA device here.", do="Use --device cpu.", code="DEVICE")
     steps, turns = (2, 1) if quick else (5, TURNS)
     costs: list[Cost] = []
     for turn in range(turns):
         for way in WAYS:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-                costs.append(alone.submit(cost, way, chosen, device, steps, torch.get_num_threads()).result())
-            say(f"  turn {turn + 1}/{turns}, {way}: {costs[-1].seconds:.2f} s a step, {costs[-1].memory:.0f} MiB")
-    document = speed_tables.document(chosen, device, [asdict(own) for own in costs])
+            costs.append(_cost(way, chosen, device, steps))
+            say(f"  turn {turn + 1}/{turns}, {way}: {costs[-1]}")
+    document = speed_tables.document(chosen, TEXTS[chosen.name], device, [asdict(own) for own in costs])
     markdown = speed_tables.markdown(document)
     folder = out / "speed"
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,17 +67,25 @@ def run(out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
     return Bench(quick or speed_tables.holds(document), document, markdown)
 
 
-def _shape(name: str) -> Shape:
-    if name not in SHAPES:
-        raise UsageError(f"There is no shape {name!r}.", do=f"Choose one of: {', '.join(SHAPES)}.", code="UNKNOWN_SHAPE")
-    return SHAPES[name]
+def _cost(way: str, shape: Shape, device: str, steps: int) -> Cost:
+    if device.startswith("cuda"):
+        return cost(way, shape, device, steps, torch.get_num_threads())
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        return alone.submit(cost, way, shape, device, steps, torch.get_num_threads()).result()
 
 
 def cost(way: str, shape: Shape, device: str, steps: int, threads: int) -> Cost:
-    """Runs in a process of its own."""
+    """On a CPU to be run in a process of its own. None in place of figures where a GPU's memory is too small."""
+    try:
+        return _measured(way, shape, device, steps, threads)
+    except torch.OutOfMemoryError:
+        return Cost(way, None, None, None)
+
+
+def _measured(way: str, shape: Shape, device: str, steps: int, threads: int) -> Cost:
     torch.set_num_threads(threads)
     peak = _Peak(device)
-    bed = Bed(shape, device)
+    bed = Bed(shape, TEXTS[shape.name], device)
     gradients = WAYS[way](bed)
     seconds: list[float] = []
     first = None
@@ -94,6 +105,10 @@ class _Peak:
 
     def __init__(self, device: str) -> None:
         self._cuda = device.startswith("cuda")
+        if self._cuda:
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
         self._before = self._most()
 
     def _most(self) -> float:

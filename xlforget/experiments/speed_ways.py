@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from xlforget.corpus.batches import by_length, pad
 from xlforget.corpus.encode import Encoded
+from xlforget.experiments.shapes import Shape
 from xlforget.lm import Lm
 from xlforget.unlearn import step
-from xlforget.unlearn.levels import BATCH_TOKENS
 from xlforget.unlearn.objective import DELTA
+from xlforget.unlearn.precision import chosen
 from xlforget.unlearn.step import TEACHERS_OWN, Asked
 from xlforget.unlearn.teacher import Teacher
 
@@ -26,13 +27,9 @@ Gradients = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A model, and a step's texts: ``retain`` rows to keep, ``pairs`` to erase, of ``lengths`` from least to most."""
+class Texts:
+    """Of a step: ``retain`` rows to keep, ``pairs`` to erase, of ``lengths`` from least to most."""
 
-    name: str
-    layers: int
-    width: int
-    vocabulary: int
     retain: int
     pairs: int
     lengths: tuple[int, int]
@@ -41,16 +38,19 @@ class Shape:
 class Bed:
     """The random model, its texts and its optimizer; the same in every process."""
 
-    def __init__(self, shape: Shape, device: str) -> None:
+    def __init__(self, shape: Shape, texts: Texts, device: str) -> None:
         torch.manual_seed(0)
         rng = np.random.default_rng(0)
-        self.model: Any = LlamaForCausalLM(_config(shape)).to(device).eval()  # type: ignore[arg-type]
-        lengths = rng.integers(shape.lengths[0], shape.lengths[1] + 1, shape.retain + shape.pairs)
+        where = torch.device(device)
+        with where:
+            self.model: Any = LlamaForCausalLM(shape.config(texts.lengths[1])).eval()
+        self.model.to(chosen("auto", where))
+        lengths = rng.integers(texts.lengths[0], texts.lengths[1] + 1, texts.retain + texts.pairs)
         ids = [tuple(int(i) for i in rng.integers(0, shape.vocabulary, n)) for n in lengths]
         self.texts = [
-            Encoded(own, tuple(range(1 if k < shape.retain else len(own) - ANSWER, len(own)))) for k, own in enumerate(ids)
+            Encoded(own, tuple(range(1 if k < texts.retain else len(own) - ANSWER, len(own)))) for k, own in enumerate(ids)
         ]
-        self.asked = [one for row, text in enumerate(self.texts) for one in _asked(row, text, kept=row < shape.retain)]
+        self.asked = [one for row, text in enumerate(self.texts) for one in _asked(row, text, kept=row < texts.retain)]
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
 
     def update(self) -> None:
@@ -58,15 +58,8 @@ class Bed:
         self.optimizer.step()
 
     def batches(self) -> list[tuple[Tensor, Tensor]]:
-        return [(b.ids.to(self.model.device), b.attention.to(self.model.device)) for b in by_length(self.texts, BATCH_TOKENS)]
-
-
-def _config(shape: Shape) -> LlamaConfig:
-    return LlamaConfig(
-        vocab_size=shape.vocabulary, hidden_size=shape.width, intermediate_size=3 * shape.width,
-        num_hidden_layers=shape.layers, num_attention_heads=max(2, shape.width // 64),
-        max_position_embeddings=shape.lengths[1], tie_word_embeddings=True,
-    )  # fmt: skip
+        lm = Lm(self.model)
+        return [(b.ids.to(lm.device), b.attention.to(lm.device)) for b in by_length(self.texts, lm.trained_tokens)]
 
 
 def _asked(row: int, text: Encoded, *, kept: bool) -> list[Asked]:
@@ -94,7 +87,7 @@ def _floor(bed: Bed) -> Gradients:
     plain, head = _plain(bed), bed.model.lm_head.weight.detach().clone()
     at_once = Lm(bed.model).head.positions(head.shape[1])
     tokens = sum(len(one.at) for one in bed.asked if one.imitates)
-    states = torch.randn(tokens, head.shape[1], device=head.device)
+    states = torch.randn(tokens, head.shape[1], device=head.device, dtype=head.dtype)
 
     def gradients() -> None:
         plain()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -9,6 +10,24 @@ from safetensors.torch import load_file, save_file
 from xlforget.unlearn.engine import Engine
 
 FOLDER = "checkpoint"
+# One is due when so many times as long has passed as it takes to write. Before the first, so many bytes a second are assumed.
+SHARE, SPEED = 10, 1 << 30
+
+
+class Keeper:
+    """Checkpoints in ``work``, after a round, for about a tenth of a run's time at most: those of a large model take long."""
+
+    def __init__(self, engine: Engine, work: Path) -> None:
+        self._work, self._last = work, time.monotonic()
+        self._takes = 3 * sum(master.nbytes for master in engine.optimizer.masters.values()) / SPEED
+
+    def __call__(self, engine: Engine) -> None:
+        began = time.monotonic()
+        if began - self._last < SHARE * self._takes:
+            return
+        save(engine, self._work)
+        self._last = time.monotonic()
+        self._takes = self._last - began
 
 
 def save(engine: Engine, work: Path) -> None:

@@ -15,7 +15,7 @@ from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
 from xlforget.unlearn.hardening import Hardening
-from xlforget.unlearn.levels import BATCH_TOKENS, Scores, answer_scores
+from xlforget.unlearn.levels import Scores, answer_scores
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.released import repeats
@@ -57,7 +57,7 @@ class Progress:
     steps: int = 0
     start: float | None = None
     weight: float = 0.0
-    budget: int = BATCH_TOKENS
+    budget: int = 0
     alpha: float | None = None
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
@@ -82,7 +82,9 @@ class Engine:
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.terms = Terms(lm, task, method, self.aims)
         everything = range(len(self.pairs))
-        self.progress = Progress(weight=method.retain_least, visits=[0] * len(self.pairs), live=list(everything))
+        self.progress = Progress(
+            weight=method.retain_least, budget=lm.trained_tokens, visits=[0] * len(self.pairs), live=list(everything)
+        )
         facts, langs = [pair.row for pair in task.pairs], [pair.lang for pair in task.pairs]
         self.curriculum = curriculum(method.sampling, task.seed, facts, langs)
         self.streams: dict[str, Curriculum | Shuffled] = {"pairs": self.curriculum, **self.terms.streams}

@@ -19,7 +19,6 @@ from xlforget.unlearn.objective import token_logp
 
 Tokens = NDArray[np.float32]
 
-BATCH_TOKENS = 2048
 NEAREST = 24
 LOCAL = 2
 SECOND = -2.0  # nats

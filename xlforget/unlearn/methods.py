@@ -13,7 +13,8 @@ Retain = Literal["adaptive", "released", "text", "activations"]
 @dataclass(frozen=True)
 class Method:
     """How to unlearn. Counts are of sentences, rates of AdamW; a cycle has ``rounds`` of ``steps_per_round`` steps, and more
-    where each of many pairs would be visited fewer than ``visits`` times (None: no more).
+    where each of many pairs would be visited fewer than ``visits`` times (None: no more). ``lr`` suits a model of ``width``: the
+    wider one is, the less (None: it is taken as it is).
 
     ``forget``, of the answers' tokens:
     "toward" leads each to the level of an unseen one (Huber, both sides); "ascent" is the negated mean NLL (arXiv 2406.12354);
@@ -52,6 +53,7 @@ class Method:
     layer: float | None = None
     alphas: tuple[float, ...] = ()
     lr: float = 1.5e-3
+    width: int | None = 128
     warmup: int = 10
     rounds: int = 16
     visits: int | None = 32
@@ -90,10 +92,12 @@ class Method:
         """Whether it can only make answers less likely: what is below its level gains nothing from more of it."""
         return self.forget not in ("toward", "learn")
 
-    def sized(self, pairs: int) -> "Method":
-        """The same with as many rounds as so many pairs want: steps grow as pairs do, and no faster."""
+    def sized(self, pairs: int, width: int) -> "Method":
+        """The same for so many pairs and a model of this width: steps grow as pairs do, and no faster; Adam's rate falls as the
+        width grows, so that a step moves what a layer puts out by as much (arXiv 2203.03466, table 3)."""
         wanted = -(-(self.visits or 0) * pairs // (self.live_pairs * self.steps_per_round))
-        return replace(self, rounds=max(self.rounds, wanted), visits=None)
+        slower = min(1.0, self.width / width) if self.width else 1.0
+        return replace(self, rounds=max(self.rounds, wanted), visits=None, lr=slower * self.lr, width=None)
 
     def made_tokens(self, *, given: bool) -> int:
         """How many tokens of made text a first cycle reads, beside rows of the user's or alone."""
@@ -132,6 +136,8 @@ def method(name: str, *, kappa: str | None = None, **changes: object) -> Method:
     preset, own = METHODS[name], {k: v for k, v in changes.items() if v is not None}
     if "rounds" in own:
         own["visits"] = None  # what was asked for, and no more
+    if "lr" in own:
+        own["width"] = None
     if own.get("sampling", preset.sampling) not in get_args(Sampling):
         known = ", ".join(get_args(Sampling))
         raise UsageError(f"There is no sampling {own['sampling']!r}.", do=f"Choose one of: {known}.", code="UNKNOWN_SAMPLING")

@@ -16,7 +16,7 @@ from xlforget.corpus.encode import Encoded
 from xlforget.lm import Head, Lm
 from xlforget.unlearn import objective
 from xlforget.unlearn.chunked import Frozen, Pulled, pulled
-from xlforget.unlearn.levels import BATCH_TOKENS, Tokens, flat
+from xlforget.unlearn.levels import Tokens, flat
 from xlforget.unlearn.teacher import Teacher
 
 Floats = NDArray[np.float64]
@@ -68,13 +68,14 @@ class Positions(NamedTuple):
         return self.states, head, self.targets, self.weights
 
 
-def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int = BATCH_TOKENS) -> Floats:
+def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int | None = None) -> Floats:
     """Add the gradients of the weighted sum of all losses to ``lm``'s; returns the mean loss of each of ``asked``.
 
-    ``budget``: tokens that go through the model at once. Gradients are the same for every budget, up to rounding.
+    ``budget``: tokens that go through the model at once (None: as the device has it). Gradients are the same for every one, up to
+    rounding.
     """
     found = np.zeros(len(asked))
-    for batch, own in batches(texts, asked, budget):
+    for batch, own in batches(texts, asked, budget or lm.trained_tokens):
         hidden = lm.hidden(batch)
         states, slopes = [], []
         for pulled_by, chosen in (

@@ -48,7 +48,7 @@ def unlearn(
     task = task_of(lm, corpus, made, method, seed)
     engine = Engine(lm, task, method, teaching.teacher(read_by(lm, method), task, work, source), memory)
     checkpoint.restore(engine, work)
-    engine.run(done, on_round, lambda own: checkpoint.save(own, work))
+    engine.run(done, on_round, checkpoint.Keeper(engine, work))
     engine.trained.finish()
     reached, visits = engine.progress, engine.progress.visits
     by_lang: dict[str, list[int]] = {}
