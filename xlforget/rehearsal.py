@@ -23,7 +23,7 @@ from xlforget.unlearn.budget import Budget, estimate
 from xlforget.unlearn.checkpoint import SHARE
 from xlforget.unlearn.engine import CYCLES, Engine
 from xlforget.unlearn.levels import answer_scores
-from xlforget.unlearn.made import Made, make
+from xlforget.unlearn.made import Made, longest_of, make
 from xlforget.unlearn.unlearn import task_of
 
 STEPS = 2
@@ -89,11 +89,15 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
 
 def _made(asked: Apply, plan: Plan) -> Made:
     """As much text as the model gives at once."""
-    count = min(rows_at_once(plan.base.lm), asked.samples)
+    count = min(_rows(plan), asked.samples)
     return make(
         plan.base.lm, plan.base.encoder, plan.corpus, plan.parallel.usable(), count, count * 2**20, asked.method.told, asked.seed,
         lambda done, total: None,
     )  # fmt: skip
+
+
+def _rows(plan: Plan) -> int:
+    return rows_at_once(plan.base.lm, longest_of(plan.corpus))
 
 
 def _batches(asked: Apply, plan: Plan, made: Made) -> int:
@@ -101,7 +105,7 @@ def _batches(asked: Apply, plan: Plan, made: Made) -> int:
     corpus, method = plan.corpus, asked.method
     drawn = _count([*made.train, *made.held_out]) - _count([*corpus.neighbours, *corpus.neutral])
     enough = method.made_tokens(given=bool(corpus.retain))
-    return min(-(-asked.samples // rows_at_once(plan.base.lm)), -(-enough // max(1, drawn)))
+    return min(-(-asked.samples // _rows(plan)), -(-enough // max(1, drawn)))
 
 
 def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:

@@ -55,8 +55,8 @@ class Case:
 def test_chunks_give_the_direct_loss_and_gradients(
     monkeypatch: pytest.MonkeyPatch, loss: str, scale: float, cap: float | None, biased: bool
 ) -> None:
-    monkeypatch.setattr("xlforget.lm.ELEMENTS", 5 * V)
-    monkeypatch.setattr("xlforget.lm.LEAST", 1)
+    monkeypatch.setattr("xlforget.lm.ELEMENTS_CPU", 5 * V)
+    monkeypatch.setattr("xlforget.lm.LEAST_CPU", 1)
     case = Case(scale, cap, biased)
     values = case.naive(loss)
     wanted = torch.autograd.grad((values * case.weights).sum(), case.leaves())

@@ -142,7 +142,7 @@ def bench(
         ),
     ] = "phrasebook",
     shape: Annotated[
-        str, typer.Option(help="speed, cost: small, xglm-564m or xglm-2.9b, cost also llama-8b (with adapters).")
+        str, typer.Option(help="speed, cost: small, xglm-564m, xglm-2.9b or llama-8b (adapters alone are trained).")
     ] = "small",
     device: Annotated[str, typer.Option(help="speed, cost: cpu or cuda.")] = "cpu",
     model: Annotated[

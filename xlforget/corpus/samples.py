@@ -1,7 +1,7 @@
 """Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,12 +18,13 @@ Ids = tuple[int, ...]
 
 # One text in this many: a unit that stands in more is common.
 COMMON = 200
-# Texts that are drawn side by side.
-ROWS_CPU, ROWS_ELSEWHERE = 256, 512
+# Texts that are drawn side by side, at most; what attention keeps of them takes a share of an accelerator's memory.
+ROWS_CPU, ROWS_ELSEWHERE = 256, 2048
+SHARE = 1 / 6
 
 
 class _Batch(NamedTuple):
-    """Beginnings of one length that are gone on with together."""
+    """Beginnings that are gone on with together."""
 
     starts: Sequence[Ids]
     seed: int
@@ -46,7 +47,7 @@ def sample(
     Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
     seed gives the same samples on the same machine, but for rounding on any number of processes.
     """
-    rows = rows or rows_at_once(lm)
+    rows = rows or rows_at_once(lm, longest)
     fleet = fleet_of(lm)
     abreast = fleet.size if fleet else 1
     batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at) for at in range(0, count, rows)]
@@ -54,7 +55,7 @@ def sample(
     held = 0
     while batches and (tokens is None or held < tokens):
         now, batches = batches[:abreast], batches[abreast:]
-        for fresh in _drawn(lm, now, end, longest):
+        for fresh in _drawn(lm, now, end, longest, longest):
             if tokens is None or held < tokens:
                 out += fresh
                 held += sum(map(len, fresh))
@@ -63,22 +64,26 @@ def sample(
     return out
 
 
-def rows_at_once(lm: Lm) -> int:
-    """How many texts are drawn side by side."""
-    return ROWS_CPU if lm.device.type == "cpu" else ROWS_ELSEWHERE
+def rows_at_once(lm: Lm, longest: int) -> int:
+    """How many texts of so many tokens are drawn side by side: the same on the same machine, whatever else runs there."""
+    if lm.device.type != "cuda":
+        return ROWS_CPU
+    config = lm.model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    kept = 2 * config.num_hidden_layers * config.hidden_size // config.num_attention_heads * heads * lm.dtype.itemsize
+    fitting = SHARE * torch.cuda.get_device_properties(lm.device).total_memory / (kept * longest)
+    return max(1, min(ROWS_ELSEWHERE, int(fitting)))
 
 
 def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int) -> list[Ids]:
     """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in all."""
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for place, start in enumerate(starts):
-        by_length[len(start)].append(place)
-    rows = rows_at_once(lm)
-    places = [own[at : at + rows] for own in by_length.values() for at in range(0, len(own), rows)]
+    order = sorted(range(len(starts)), key=lambda place: len(starts[place]))
+    rows = rows_at_once(lm, most)
+    places = [order[at : at + rows] for at in range(0, len(order), rows)]
     batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
     found: dict[int, Ids] = {}
     for own, batch in zip(places, batches, strict=True):
-        (texts,) = _drawn(lm, [batch], end, min(most, len(batch.starts[0]) + longest))
+        (texts,) = _drawn(lm, [batch], end, longest, most)
         found |= dict(zip(own, texts, strict=True))
     return [found[place] for place in range(len(starts))]
 
@@ -89,30 +94,33 @@ def _rows(batch: _Batch) -> int:
 
 @spread(_rows)
 @torch.inference_mode()
-def _drawn(lm: Lm, batches: Sequence[_Batch], end: int | None, longest: int) -> list[list[Ids]]:
-    """The texts of each batch, which do not depend on those of others."""
+def _drawn(lm: Lm, batches: Sequence[_Batch], end: int | None, more: int, most: int) -> list[list[Ids]]:
+    """The texts of each batch, which do not depend on those of others: up to ``more`` tokens more than given, ``most`` in all."""
     lm.model.eval()
-    return [_batch(lm, batch, end, longest, torch.Generator(lm.device).manual_seed(batch.seed)) for batch in batches]
+    return [_batch(lm, batch, end, more, most, torch.Generator(lm.device).manual_seed(batch.seed)) for batch in batches]
 
 
-def _batch(lm: Lm, batch: _Batch, end: int | None, longest: int, generator: torch.Generator) -> list[Ids]:
+def _batch(lm: Lm, batch: _Batch, end: int | None, more: int, most: int, generator: torch.Generator) -> list[Ids]:
+    """A text whose beginning is longer than the shortest takes its own tokens in place of drawn ones: no row is padded."""
     from transformers import DynamicCache
 
-    texts = [list(start) for start in batch.starts]
-    alive = torch.arange(len(texts))
+    starts, ends = batch.starts, [min(most, len(start) + more) for start in batch.starts]
+    length = min(map(len, starts))
+    texts = [list(start[:length]) for start in starts]
+    alive = [row for row, last in enumerate(ends) if last > length]
     cache: Any = DynamicCache(config=lm.model.config)
-    feed = torch.tensor(texts, device=lm.device)
-    for _ in range(longest - len(texts[0])):
+    feed = torch.tensor([texts[row] for row in alive], device=lm.device)
+    while alive:
         logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
-        feed = _draw(logits, generator)
-        for row, token in zip(alive.tolist(), feed[:, 0].tolist(), strict=True):
-            texts[row].append(token)
-        going = torch.nonzero(feed[:, 0] != end)[:, 0] if end is not None else torch.arange(len(feed))
-        if len(going) == 0:
-            break
-        if len(going) < len(feed):
-            cache.batch_select_indices(going)
-            feed, alive = feed[going], alive[going.cpu()]
+        tokens = _draw(logits, generator)[:, 0].tolist()
+        for row, token in zip(alive, tokens, strict=True):
+            texts[row].append(starts[row][length] if length < len(starts[row]) else token)
+        length += 1
+        going = [k for k, row in enumerate(alive) if length < ends[row] and (length <= len(starts[row]) or texts[row][-1] != end)]
+        if 0 < len(going) < len(alive):
+            cache.batch_select_indices(torch.tensor(going, device=lm.device))
+        alive = [alive[k] for k in going]
+        feed = torch.tensor([[texts[row][-1]] for row in alive], device=lm.device)
     return [tuple(text) for text in texts]
 
 

@@ -26,6 +26,7 @@ TEXTS = {
     "small": Texts(retain=12, pairs=4, lengths=(16, 40)),
     "xglm-564m": Texts(retain=64, pairs=64, lengths=(16, 48)),
     "xglm-2.9b": Texts(retain=64, pairs=64, lengths=(16, 48)),
+    "llama-8b": Texts(retain=64, pairs=64, lengths=(16, 48)),
 }
 WARM, TURNS = 2, 3
 

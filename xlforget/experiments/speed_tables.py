@@ -13,6 +13,7 @@ from xlforget.experiments.speed_ways import Texts
 from xlforget.unlearn.precision import chosen
 
 TO_FLOOR, TO_NAIVE = 1.1, 0.5
+LORA = " on adapters, activations computed again"
 BESIDE = ("plain", "floor", "naive")
 NAMES = {
     "plain": "plain fine-tuning step",
@@ -80,8 +81,8 @@ def markdown(found: Mapping[str, Any]) -> str:
         "",
         f"{shape['layers']} layers of width {shape['width']}, {shape['vocabulary']:,} vocabulary entries, random weights; "
         f"{texts['retain']} retain texts and {texts['pairs']} pairs of {texts['lengths'][0]} to {texts['lengths'][1]} tokens; "
-        f"{found['precision']}, fused AdamW. In brackets: least and most over the turns. The frozen head, which no plain step "
-        f"has: {found['frozen_head']:.0f} MiB.",
+        f"{found['precision']}, fused AdamW{LORA if shape['rank'] else ''}. In brackets: least and most over the turns. "
+        f"The frozen head, which no plain step has: {found['frozen_head']:.0f} MiB.",
         "",
         results.origin_line(found),
     ]

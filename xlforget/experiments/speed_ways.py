@@ -16,8 +16,11 @@ from xlforget.corpus.encode import Encoded
 from xlforget.experiments.shapes import Shape
 from xlforget.lm import Lm
 from xlforget.unlearn import step
+from xlforget.unlearn.lora import Adapters
+from xlforget.unlearn.memory import PLAIN
 from xlforget.unlearn.objective import DELTA
 from xlforget.unlearn.precision import chosen
+from xlforget.unlearn.recompute import recompute
 from xlforget.unlearn.step import TEACHERS_OWN, Asked
 from xlforget.unlearn.teacher import Teacher
 
@@ -45,13 +48,16 @@ class Bed:
         with where:
             self.model: Any = LlamaForCausalLM(shape.config(texts.lengths[1])).eval()
         self.model.to(chosen("auto", where))
+        if shape.rank:  # as --lora --checkpointing has it
+            Adapters(Lm(self.model), shape.rank, PLAIN.lora_alpha, seed=0)
+            recompute(self.model)
         lengths = rng.integers(texts.lengths[0], texts.lengths[1] + 1, texts.retain + texts.pairs)
         ids = [tuple(int(i) for i in rng.integers(0, shape.vocabulary, n)) for n in lengths]
         self.texts = [
             Encoded(own, tuple(range(1 if k < texts.retain else len(own) - ANSWER, len(own)))) for k, own in enumerate(ids)
         ]
         self.asked = [one for row, text in enumerate(self.texts) for one in _asked(row, text, kept=row < texts.retain)]
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
+        self.optimizer = torch.optim.AdamW([p for p in self.model.parameters() if p.requires_grad], lr=1e-5, fused=True)
 
     def update(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

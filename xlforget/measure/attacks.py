@@ -27,6 +27,7 @@ TEXTS = 64
 SEED = 1
 # Each step moves every weight by this share of the root mean square of its tensor: the same attack on a model of any size.
 STEP = 0.01
+PART = 4
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,8 @@ def _tune(lm: Lm, lessons: Sequence[_Lesson], steps: int) -> None:
 
 
 def _gradients(lm: Lm, lessons: Sequence[_Lesson], total: int) -> None:
-    """Those of the NLL over ``total`` tokens, some texts at a time, so that never more logits are held than when measuring."""
-    width = lm.model.config.get_text_config().hidden_size
-    for batch in by_length([lesson.text for lesson in lessons], lm.head.positions(width)):
+    """Those of the NLL over ``total`` tokens, a part of the texts that are read at once: here all their logits are held."""
+    for batch in by_length([lesson.text for lesson in lessons], lm.tokens // PART):
         at = [(k, position) for k, row in enumerate(batch.rows) for position in lessons[row].at]
         rows, positions = torch.tensor(at).T
         targets = batch.ids[rows, positions].to(lm.device)

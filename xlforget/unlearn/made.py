@@ -66,7 +66,7 @@ def make(
     of each of the facts' texts the model goes on, and from no more in all than ``samples``, to find the facts in other words.
     """
     decode, start, end = _ends(encoder.tokenizer)
-    longest = _longest(corpus)
+    longest = longest_of(corpus)
     drawn = sample(lm, start, samples, end=end, longest=longest, tokens=tokens, seed=seed, progress=progress)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
@@ -86,7 +86,7 @@ def _begun(corpus: Corpus, each: int, most: int, seed: int) -> list[Ids]:
 def said(lm: Lm, tokenizer: Any, corpus: Corpus, count: int, seed: int) -> tuple[Encoded, ...]:
     """So many texts that the model says of itself, facts or not: what it must still be able to say after an attack."""
     _, start, end = _ends(tokenizer)
-    drawn = sample(lm, start, count, end=end, longest=_longest(corpus), seed=seed)
+    drawn = sample(lm, start, count, end=end, longest=longest_of(corpus), seed=seed)
     return tuple(_whole(ids) for ids in drawn if len(ids) > len(start) + 2)
 
 
@@ -99,7 +99,7 @@ def _ends(tokenizer: Any) -> tuple[Callable[..., str], list[int], int | None]:
     return tokenizer.decode, front or [eos if eos is not None else bos if bos is not None else 0], eos
 
 
-def _longest(corpus: Corpus) -> int:
+def longest_of(corpus: Corpus) -> int:
     """Samples are as long as the texts at hand: nine in ten of these are shorter."""
     texts = [*(p.text for p in corpus.facts), *(t.text for t in (*corpus.retain, *corpus.unseen))]
     lengths = sorted(len(text.ids) for text in texts)

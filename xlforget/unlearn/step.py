@@ -15,7 +15,7 @@ from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Head, Lm
 from xlforget.unlearn import objective
-from xlforget.unlearn.chunked import Frozen, Pulled, pulled
+from xlforget.unlearn.chunked import Frozen, Loss, Pulled, pulled
 from xlforget.unlearn.levels import Tokens, flat
 from xlforget.unlearn.teacher import Teacher
 
@@ -56,16 +56,25 @@ class Place(NamedTuple):
     asked: Asked
 
 
-class Positions(NamedTuple):
-    """The states that predict what is asked for [N, D], the tokens that stand there [N], the weights [N]."""
+class Wanted(NamedTuple):
+    """What one loss takes at positions of a batch, on the model's device before its pass: a GPU waits for what is copied later.
 
-    states: Tensor
+    The text in the batch and the position of each token [N], the token, its weight, what else the loss takes of each.
+    """
+
+    loss: Loss
+    chosen: Sequence[Place]
+    rows: Tensor
+    at: Tensor
     targets: Tensor
     weights: Tensor
+    rest: tuple[Tensor, ...] = ()
+    teacher: Frozen | None = None
 
-    def given(self, head: Head) -> tuple[Tensor, Head, Tensor, Tensor]:
-        """In the order in which `pulled` takes them."""
-        return self.states, head, self.targets, self.weights
+    def pulled(self, hidden: Tensor, head: Head) -> tuple[Tensor, Pulled]:
+        """The states that predict the tokens, [N, D], and what pulls at them."""
+        states = hidden[self.rows, self.at - 1]
+        return states, pulled(self.loss, states, head, self.targets, self.weights, *self.rest, teacher=self.teacher)
 
 
 def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int | None = None) -> Floats:
@@ -74,25 +83,23 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
     ``budget``: tokens that go through the model at once (None: as the device has it). Gradients are the same for every one, up to
     rounding.
     """
-    found = np.zeros(len(asked))
+    losses: list[tuple[Sequence[Place], Tensor]] = []
     for batch, own in batches(texts, asked, budget or lm.trained_tokens):
+        wanted = list(_wanted(lm.device, teacher, batch, own))
         hidden = lm.hidden(batch)
-        states, slopes = [], []
-        for pulled_by, chosen in (
-            (_led, [place for place in own if place.asked.levels is not None]),
-            (_kept, [place for place in own if place.asked.imitates]),
-            (_learned, [place for place in own if place.asked.levels is None and not place.asked.imitates]),
-        ):
-            if not chosen:
-                continue
-            where = _positions(batch, hidden, chosen)
-            values, slope = pulled_by(lm, teacher, where, [place.asked for place in chosen])
-            states.append(where.states)
-            slopes.append(slope)
-            for place, part in zip(chosen, values.cpu().split([len(place.asked.at) for place in chosen]), strict=True):
-                found[place.number] = part.mean()
-        torch.autograd.backward(states, slopes)
-    return found
+        found = [one.pulled(hidden, lm.head) for one in wanted]
+        torch.autograd.backward([states for states, _ in found], [own.hidden for _, own in found])
+        losses += [(one.chosen, own.values) for one, (_, own) in zip(wanted, found, strict=True)]
+    return _means(losses, len(asked))
+
+
+def _means(losses: Sequence[tuple[Sequence[Place], Tensor]], count: int) -> Floats:
+    """Over each of ``count`` asked ones' positions. Here a GPU is waited for, once for all batches."""
+    if not losses:
+        return np.zeros(count)
+    numbers = [place.number for chosen, _ in losses for place in chosen for _ in place.asked.at]
+    values = torch.cat([own for _, own in losses]).cpu().numpy()
+    return np.asarray(np.bincount(numbers, values, count) / np.maximum(1, np.bincount(numbers, minlength=count)))
 
 
 def batches(texts: Sequence[Encoded], asked: Sequence[Asked], budget: int) -> Iterator[tuple[Batch, list[Place]]]:
@@ -105,32 +112,39 @@ def batches(texts: Sequence[Encoded], asked: Sequence[Asked], budget: int) -> It
         yield batch, [Place(n, k, asked[n]) for k, place in enumerate(batch.rows) for n in by_row[rows[place]]]
 
 
-def _led(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
-    tau = torch.from_numpy(np.concatenate([one.levels for one in asked if one.levels is not None]))
-    return pulled(objective.toward, *where.given(lm.head), tau.to(where.states.device))
+def _wanted(device: torch.device, teacher: Teacher, batch: Batch, places: Sequence[Place]) -> Iterator[Wanted]:
+    led = [place for place in places if place.asked.levels is not None]
+    kept = [place for place in places if place.asked.imitates]
+    learned = [place for place in places if place.asked.levels is None and not place.asked.imitates]
+    if led:
+        tau = np.concatenate([place.asked.levels for place in led if place.asked.levels is not None])
+        yield _at(device, batch, led, objective.toward)._replace(rest=(torch.from_numpy(tau).to(device),))
+    if kept:
+        rest, said = _imitated(device, teacher, [place.asked for place in kept])
+        yield _at(device, batch, kept, objective.adaptive)._replace(rest=rest, teacher=said)
+    if learned:
+        yield _at(device, batch, learned, objective.learn)
 
 
-def _kept(lm: Lm, teacher: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
+def _imitated(device: torch.device, teacher: Teacher, asked: Sequence[Asked]) -> tuple[tuple[Tensor, Tensor], Frozen]:
+    """How far each token's teacher is imitated and what that weighs, and what the teacher says."""
     rows, at = [one.row for one in asked], [one.at for one in asked]
-    kappa = _each([one.kappa for one in asked], asked, where.states)
-    times, lowered = (_each(own, asked, where.states) for own in ([one.times for one in asked], [one.lowered for one in asked]))
-    kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).to(kappa.device), kappa)
-    said = Frozen(teacher.head, teacher.hidden(rows, at), lowered if lowered.any() else None)
-    return pulled(objective.adaptive, *where.given(lm.head), kappa, times, teacher=said)
+    kappa, times, lowered = (
+        _each([getattr(one, name) for one in asked], asked) for name in ("kappa", "times", "lowered")
+    )  # fmt: skip
+    kappa = torch.where(kappa.isnan(), teacher.sure(rows, at).cpu(), kappa)
+    said = Frozen(teacher.head, teacher.hidden(rows, at), lowered.to(device) if lowered.any() else None)
+    return (kappa.to(device), times.to(device)), said
 
 
-def _learned(lm: Lm, _: Teacher, where: Positions, asked: Sequence[Asked]) -> Pulled:
-    return pulled(objective.learn, *where.given(lm.head))
-
-
-def _positions(batch: Batch, hidden: Tensor, chosen: Sequence[Place]) -> Positions:
+def _at(device: torch.device, batch: Batch, chosen: Sequence[Place], loss: Loss) -> Wanted:
     local, at = flat([place.asked.at for place in chosen])
     rows = torch.tensor([place.row for place in chosen], dtype=torch.long)[local]
-    weights = _each([place.asked.weight for place in chosen], [place.asked for place in chosen], hidden)
-    return Positions(hidden[rows, at - 1], batch.ids[rows, at].to(hidden.device), weights)
+    weights = _each([place.asked.weight for place in chosen], [place.asked for place in chosen])
+    targets = batch.ids.cpu()[rows, at]
+    return Wanted(loss, chosen, rows.to(device), at.to(device), targets.to(device), weights.to(device))
 
 
-def _each(values: Sequence[float], asked: Sequence[Asked], near: Tensor) -> Tensor:
-    """Each value for all positions of its ``asked``, [N], on the device of ``near``."""
-    own = [value for value, one in zip(values, asked, strict=True) for _ in one.at]
-    return torch.tensor(own, dtype=torch.float32, device=near.device)
+def _each(values: Sequence[float], asked: Sequence[Asked]) -> Tensor:
+    """Each value for all positions of its ``asked``, [N]."""
+    return torch.tensor(values, dtype=torch.float32).repeat_interleave(torch.tensor([len(one.at) for one in asked]))
