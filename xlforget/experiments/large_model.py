@@ -9,6 +9,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from xlforget.corpus.batches import pad
 from xlforget.corpus.encode import Encoded, Encoder
+from xlforget.errors import MachineError
 from xlforget.experiments.memorised import CONTEXT, keep, read_statements
 from xlforget.experiments.runs import Say
 from xlforget.experiments.sets import Part, Set
@@ -59,12 +60,17 @@ def _random(shape: Shape, tokenizer: PreTrainedTokenizerFast, device: str) -> Ll
 
 
 def _memorise(lm: Lm, texts: Sequence[Encoded], shape: Shape, say: Say) -> None:
-    """AdamW over shuffled batches, ``shape.epochs`` times; the rate rises, then falls as a cosine."""
+    """AdamW over shuffled batches, ``shape.epochs`` times; the rate rises, then falls as a cosine.
+
+    Raises MachineError where the loss is no number any more.
+    """
     trained = train(lm, Memory(lora_rank=shape.rank), lr=shape.rate, beta2=BETA2, seed=0)
     order = list(_order(texts, shape.epochs))
     for step, rows in enumerate(order):
         trained.optimizer.zero()
         loss = backward(lm, pad(texts, rows))
+        if not math.isfinite(loss):
+            raise MachineError("The model that learns the set fell apart.", do="Choose another shape.", code="NOT_FINITE")
         trained.optimizer.step(shape.rate * _share(step / len(order)), 1.0)
         if step % TOLD == 0 or step + 1 == len(order):
             say(f"  step {step + 1}/{len(order)}, loss {loss:.3f}")
