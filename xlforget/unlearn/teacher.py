@@ -23,6 +23,8 @@ LIVE = (
 )
 # Tokens on which the head is tried: the only time that the logits of all positions are held together.
 CHECKED = 256
+# States that take no more of a GPU's memory than this share lie there.
+SHARE = 1 / 16
 
 
 class Teacher(ABC):
@@ -69,7 +71,8 @@ class Cached(Teacher):
     """States of one pass, [N, D]: for each text those that predict its range of ``asked``."""
 
     def __init__(self, head: Head, states: Tensor, asked: Sequence[range], device: torch.device) -> None:
-        self.head, self._states, self._asked, self._device = head, states, asked, device
+        self.head, self._asked, self._device = head, asked, device
+        self._states = states.to(device) if _small(states, device) else states
         self._starts = _starts(asked)
 
     @classmethod
@@ -108,6 +111,10 @@ class Live(Teacher):
             for k, number in enumerate(batch.rows):
                 found[number] = states[k, [p - 1 for p in positions[number]]]
         return torch.cat(found) if found else torch.empty(0, 0)
+
+
+def _small(states: Tensor, device: torch.device) -> bool:
+    return device.type == "cuda" and states.nbytes <= SHARE * torch.cuda.get_device_properties(device).total_memory
 
 
 def _starts(asked: Sequence[range]) -> list[int]:
