@@ -30,10 +30,11 @@ def test_the_sum_is_told_with_and_without_the_loading_of_the_model() -> None:
     assert "the gate failed; ma: FAIL" in text
 
 
+@pytest.mark.slow
 def test_a_base_that_knows_nothing_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(shapes.SHAPES, "tiny", replace(shapes.SHAPES["tiny"], epochs=1))
     lines: list[str] = []
-    found = cost.run("phrasebook", None, tmp_path, "tiny", "cpu", quick=True, say=lines.append, quiet=True)
+    found = cost.run("phrasebook", None, tmp_path, "tiny", "cpu", quick=True, say=lines.append)
     assert not found.passed
     assert [own["name"] for own in found.document["stages"]][:2] == ["reading the request", LOADING]
     assert all(own["seconds"] >= 0 and own["memory"] is None for own in found.document["stages"])
@@ -42,12 +43,12 @@ def test_a_base_that_knows_nothing_is_no_result(tmp_path: Path, monkeypatch: pyt
 
 def test_a_shape_that_is_none_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        cost.run("phrasebook", None, tmp_path, "llama-9000b", "cpu", quick=False, say=lambda line: None, quiet=True)
+        cost.run("phrasebook", None, tmp_path, "llama-9000b", "cpu", quick=False, say=lambda line: None)
     assert "xglm-564m" in str(caught.value.do)
 
 
 def test_a_model_that_falls_apart_while_it_learns_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_model, "backward", lambda lm, batch: float(torch.nan))
     with pytest.raises(MachineError):
-        cost.run("phrasebook", None, tmp_path, "tiny", "cpu", quick=True, say=lambda line: None, quiet=True)
+        cost.run("phrasebook", None, tmp_path, "tiny", "cpu", quick=True, say=lambda line: None)
     assert not (tmp_path / "phrasebook-quick" / "tiny" / "base").exists()

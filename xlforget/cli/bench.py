@@ -61,7 +61,7 @@ def _gate(own: Asked) -> "Bench":
 def _cost(own: Asked) -> "Bench":
     from xlforget.experiments import cost
 
-    return cost.run(own.dataset, own.data, own.out, own.shape, own.device, quick=own.quick, say=own.say, quiet=own.quiet)
+    return cost.run(own.dataset, own.data, own.out, own.shape, own.device, quick=own.quick, say=own.say)
 
 
 def _ma(own: Asked) -> "Bench":

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from xlforget import pipeline
+from xlforget.artifact import keys
+from xlforget.asked import Apply
 from xlforget.experiments import invented_data, results
 from xlforget.experiments.large_model import train_large
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
-from xlforget.experiments.runs import Commands, Say
+from xlforget.experiments.runs import Say
 from xlforget.experiments.sets import Set
 from xlforget.experiments.shapes import SHAPES, Shape, shape_of
 from xlforget.measure.verdict import Outcome
@@ -34,7 +36,7 @@ class Stage:
     memory: float | None
 
 
-def run(dataset: str, data: Path | None, out: Path, shape: str, device: str, *, quick: bool, say: Say, quiet: bool) -> Bench:
+def run(dataset: str, data: Path | None, out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
     """Erase the set's request from a model of ``shape`` that has learned it by heart. ``passed``: the gate passed, and
     there was something to forget.
 
@@ -48,8 +50,10 @@ def run(dataset: str, data: Path | None, out: Path, shape: str, device: str, *, 
     train_large(chosen, shaped, files, MEMORISED["base"], folder / "base", device, say)
     key = folder / "key.pem"
     if not key.exists():
-        Commands(say, quiet)("keygen", str(key))
-    document = _document(chosen, shaped, device, *_applied(chosen, shaped, files, folder, key, device, say))
+        keys.keygen(key)
+    asked = replace(asked_of(chosen, files, folder, key), device=device, overwrite=True, fresh=True)
+    asked = _short(asked) if quick else asked
+    document = _document(chosen, shaped, device, *_applied(asked, shaped, say))
     text = markdown(document)
     results.write(folder, document, text)
     return Bench(document["passed"] and document["ma"]["before"] >= BY_HEART, document, text)
@@ -60,15 +64,15 @@ def _timed(say: Say) -> Say:
     return lambda line: say(f"{time.monotonic() - began:6.1f} s {line}")
 
 
-def _applied(
-    chosen: Set, shaped: Shape, files: Mapping[Any, Path], folder: Path, key: Path, device: str, say: Say
-) -> tuple[Applied, list[Stage]]:
-    asked, memory = asked_of(chosen, files, folder, key), Memory(lora_rank=shaped.rank)
-    asked = replace(
-        asked, memory=memory, method=suited(asked.method, memory, None), device=device, overwrite=True, fresh=True
-    )  # fmt: skip
-    watch = _Stages(device, say)
-    applied = pipeline.apply(asked, watch)
+def _short(asked: Apply) -> Apply:
+    """To see that it runs."""
+    return replace(asked, profile="quick", samples=32, method=replace(asked.method, rounds=2, visits=None, told=0))
+
+
+def _applied(asked: Apply, shaped: Shape, say: Say) -> tuple[Applied, list[Stage]]:
+    memory = Memory(lora_rank=shaped.rank)
+    watch = _Stages(asked.device, say)
+    applied = pipeline.apply(replace(asked, memory=memory, method=suited(asked.method, memory, None)), watch)
     watch.stage("")
     return applied, watch.stages
 
