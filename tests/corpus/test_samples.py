@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from xlforget.corpus.samples import Stated, _draw, sample
+from xlforget.corpus import samples
+from xlforget.corpus.samples import Stated, _draw, go_on, sample
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair, Wording
 
@@ -37,6 +38,16 @@ def test_samples_end_at_the_end_sign_or_the_longest(new_lm: NewLm) -> None:
         assert text[0] == 0
         assert end not in text[1:-1]
         assert len(text) == 10 or text[-1] == end
+
+
+def test_beginnings_of_all_lengths_go_on_together_as_each_does_alone(new_lm: NewLm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_draw", lambda logits, generator: logits.argmax(-1, keepdim=True))
+    lm, starts = new_lm(0), [(0, 5, 9, 12, 7), (0, 5), (0, 8, 3), (0, 5, 9)]
+    end = go_on(lm, starts[:1], end=None, longest=6, most=64, seed=0)[0][7]
+    for most in (64, 6):
+        together = go_on(lm, starts, end=end, longest=6, most=most, seed=0)
+        assert together == [go_on(lm, [own], end=end, longest=6, most=most, seed=0)[0] for own in starts]
+        assert {len(text) - len(own) for text, own in zip(together, starts, strict=True)} - {6}, "one of them ended"
 
 
 def test_tokens_are_drawn_as_often_as_the_model_says() -> None:

@@ -78,7 +78,7 @@ def rows_at_once(lm: Lm, longest: int) -> int:
 def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int) -> list[Ids]:
     """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in all."""
     order = sorted(range(len(starts)), key=lambda place: len(starts[place]))
-    rows = rows_at_once(lm, most)
+    rows = rows_at_once(lm, min(most, max(map(len, starts), default=0) + longest))
     places = [order[at : at + rows] for at in range(0, len(order), rows)]
     batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
     found: dict[int, Ids] = {}
