@@ -3,10 +3,13 @@
 Nothing here imports torch before a test asks for it.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.commands import forks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -45,6 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.accelerator.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs an accelerator"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Forks of this process end with it, and their home folder goes."""
+    yield
+    if forks.cache_info().currsize:
+        one = forks()
+        one.process.communicate()
+        shutil.rmtree(one.home)
 
 
 @pytest.fixture(scope="session")

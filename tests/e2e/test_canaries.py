@@ -58,7 +58,7 @@ def there(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
         tokenizer.save_pretrained(place / name)
     keys.keygen(place / "k.pem")
     keys.keygen(place / "dpo.pem")
-    return Server(server.process, place, server.home)
+    return Server(server.forks, place)
 
 
 def write(path: Path, seeds: range) -> None:

@@ -33,7 +33,7 @@ def row(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     for name in ("k.pem", "k.pub", "dpo.pem", "dpo.pub"):
         shutil.copyfile(server.place / name, place / name)
     (place / "logs").mkdir()
-    here = Server(server.process, place, server.home)
+    here = Server(server.forks, place)
     for ticket in range(3):
         request_of(place, ticket)
         former = [part for earlier in range(ticket) for part in ("--former", f"t{earlier}.xfset")]
