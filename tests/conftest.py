@@ -3,10 +3,13 @@
 Nothing here imports torch before a test asks for it.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.commands import forks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -30,13 +33,20 @@ SENTENCES = (
 )
 
 
-# Begun first, so that of two processes neither is left with one of them at the end.
-LONGEST = ("test_bench.py", "test_kills.py", "test_fleet.py", "test_divided.py", "test_budget.py")
+# Begun first, then all other end-to-end tests, so that of two processes neither is left with a long file at the end.
+LONGEST = ("test_bench.py", "test_kills.py", "test_architectures.py", "test_budget.py", "test_fleet.py", "test_divided.py")
+
+
+def place_of(item: pytest.Item) -> int:
+    """Where a test stands in the order."""
+    if item.path.name in LONGEST:
+        return LONGEST.index(item.path.name)
+    return len(LONGEST) + (item.get_closest_marker("e2e") is None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests marked ``gpu`` without an accelerator; torch is imported only if there is such a test. Long files come first."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(key=place_of)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return
@@ -45,6 +55,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.accelerator.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs an accelerator"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Forks of this process end with it, and their home folder goes."""
+    yield
+    if forks.cache_info().currsize:
+        one = forks()
+        one.process.communicate()
+        shutil.rmtree(one.home)
 
 
 @pytest.fixture(scope="session")

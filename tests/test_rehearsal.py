@@ -14,6 +14,7 @@ from xlforget.corpus.encode import Encoder
 from xlforget.lm import Lm
 from xlforget.model_io import Opened
 from xlforget.planning import Plan
+from xlforget.rehearsal import Rehearsal
 from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.made import make
 from xlforget.unlearn.methods import method
@@ -23,36 +24,59 @@ NewLm = Callable[[int], Lm]
 PEOPLE = (("Zorvana Quillfeather", "Tarnwick"), ("Tamsin Oxgrove", "Harrowfen"))
 
 
-@pytest.fixture
-def asked(tmp_path: Path) -> Apply:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rehearsal")
+
+
+@pytest.fixture(scope="module")
+def asked(place: Path) -> Apply:
     rows = [
         {"id": f"F{k}", "subject": {"en": who, "fr": who}, "relation": "city_of_residence", "object": {"en": where, "fr": where}}
         for k, (who, where) in enumerate(PEOPLE)
     ]
-    (tmp_path / "request.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "retain.jsonl").write_text(
-        "".join(json.dumps({"text": f"A kettle sings in room {k}."}) + "\n" for k in range(20))
-    )
+    (place / "request.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (place / "retain.jsonl").write_text("".join(json.dumps({"text": f"A kettle sings in room {k}."}) + "\n" for k in range(20)))
     return Apply(
-        requests=(str(tmp_path / "request.jsonl"),),
+        requests=(str(place / "request.jsonl"),),
         model="m",
-        out=tmp_path / "out",
+        out=place / "out",
         key=None,
         languages=("en", "fr"),
-        retain=str(tmp_path / "retain.jsonl"),
+        retain=str(place / "retain.jsonl"),
         method=method("adaptive", rounds=2, retain_tokens=300),
         samples=300,
     )
 
 
-@pytest.fixture
-def plan(asked: Apply, encoder: Encoder, new_lm: NewLm, tmp_path: Path) -> Plan:
-    base = Opened(tmp_path, "base", {}, new_lm(0), Encoder(encoder.tokenizer, 128))
+@pytest.fixture(scope="module")
+def plan(asked: Apply, encoder: Encoder, new_lm: NewLm, place: Path) -> Plan:
+    base = Opened(place, "base", {}, new_lm(0), Encoder(encoder.tokenizer, 128))
     return planning.plan(asked, planning.read_inputs(asked), base)
 
 
-def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan) -> None:
-    found = rehearsal.rehearse(asked, plan)
+State = tuple[dict[str, torch.Tensor], list[Path]]
+
+
+def state(plan: Plan, place: Path) -> State:
+    """The model's weights, and all files."""
+    return {name: value.clone() for name, value in plan.base.lm.model.state_dict().items()}, sorted(place.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def seen(asked: Apply, plan: Plan, place: Path) -> tuple[Rehearsal, State, State]:
+    """One rehearsal for the tests to look at, and how things were before and after it."""
+    before = state(plan, place)
+    return rehearsal.rehearse(asked, plan), before, state(plan, place)
+
+
+@pytest.fixture(scope="module")
+def rehearsed(seen: tuple[Rehearsal, State, State]) -> Rehearsal:
+    return seen[0]
+
+
+def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan, rehearsed: Rehearsal) -> None:
+    found = rehearsed
     assert (found.facts, found.pairs) == (2, 4)
     assert found.tokens.facts == sum(len(p.text.ids) for p in plan.corpus.facts)
     assert found.tokens.retain == sum(len(t.text.ids) for t in plan.corpus.retain)
@@ -68,15 +92,13 @@ def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan) -> None:
     assert found.tokens.retain_step == 300
 
 
-def test_nothing_is_changed_and_nothing_is_left(asked: Apply, plan: Plan, tmp_path: Path) -> None:
-    before = {name: value.clone() for name, value in plan.base.lm.model.state_dict().items()}
-    files = sorted(tmp_path.rglob("*"))
-    found = rehearsal.rehearse(asked, plan)
+def test_nothing_is_changed_and_nothing_is_left(seen: tuple[Rehearsal, State, State]) -> None:
+    found, (weights, files), (weights_after, files_after) = seen
     assert found.seconds is not None
     assert found.seconds.one_cycle == found.seconds.sampling + found.seconds.measuring + found.seconds.training > 0
-    assert sorted(tmp_path.rglob("*")) == files
-    for name, value in plan.base.lm.model.state_dict().items():
-        assert torch.equal(value, before[name]), name
+    assert files_after == files
+    for name, value in weights_after.items():
+        assert torch.equal(value, weights[name]), name
 
 
 def test_what_does_not_fit_is_not_tried(asked: Apply, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,10 +121,8 @@ def test_a_step_that_turns_out_not_to_fit_ends_the_trial(asked: Apply, plan: Pla
     assert rehearsal.rehearse(asked, plan).seconds is None
 
 
-def test_longer_training_takes_longer(asked: Apply, plan: Plan) -> None:
-    short, long = (
-        rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=rounds)), plan).seconds for rounds in (2, 40)
-    )
+def test_longer_training_takes_longer(asked: Apply, plan: Plan, rehearsed: Rehearsal) -> None:
+    short, long = rehearsed.seconds, rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=40)), plan).seconds
     assert short is not None
     assert long is not None
     assert long.training > 5 * short.training

@@ -5,15 +5,16 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
+
+from tests.commands import Forks, forks
+from tests.shared import made_once
 
 RELATION, LANGS, FACTS, KNOWN = "city_of_residence", ("en", "fr"), 3, 12
 INPUTS = frozenset({"model", "request.jsonl", "k.pem", "k.pub", "dpo.pem", "dpo.pub", "logs"})
@@ -39,13 +40,15 @@ class Ended:
 
 @dataclass
 class Server:
-    """Runs commands in forks of a process that has torch loaded already. ``place``: where they run; ``home``: their home
-    folder, with all that they cache or leave in temporary files."""
+    """Runs commands in forks of a process that has torch loaded already. ``place``: where they run."""
 
-    process: subprocess.Popen[str]
+    forks: Forks
     place: Path
-    home: Path
     runs: int = 0
+
+    @property
+    def home(self) -> Path:
+        return self.forks.home
 
     def apply(self, *more: str, out: str = "out") -> list[str]:
         """The command that all these tests run: it passes the gate. No attacks unless asked for, which take their time."""
@@ -57,7 +60,8 @@ class Server:
     def start(self, args: list[str], *, die_at: int = -1, with_signal: int = signal.SIGKILL, limit: int = 0) -> tuple[int, Path]:
         """Begin a command; its process id and the file it prints to. ``limit``: bytes of address space beyond the start."""
         log = self._send(args, [{}], {"die_at": die_at, "signal": with_signal, "limit": limit})
-        return int(self.line()), log
+        (pid,) = self.numbers()
+        return pid, log
 
     def start_ranks(self, args: list[str], ranks: list[dict[str, str]]) -> tuple[list[int], Path]:
         """Begin a command on several processes, each with its own in its environment."""
@@ -66,23 +70,17 @@ class Server:
 
     def numbers(self) -> list[int]:
         """Of each rank: its process id once it has begun, its exit code once all have ended."""
-        return [int(number) for number in self.line().split()]
+        return self.forks.numbers()
 
     def _send(self, args: list[str], ranks: list[dict[str, str]], how: dict[str, Any]) -> Path:
         self.runs += 1
         log = self.place / "logs" / f"{self.runs}.txt"
-        job = {"args": args, "cwd": str(self.place), "log": str(log), "ranks": ranks} | how
-        stdin: IO[str] = self.process.stdin  # type: ignore[assignment]
-        stdin.write(json.dumps(job) + "\n")
-        stdin.flush()
+        files = {"typed": os.devnull, "out": str(log), "err": str(log)}
+        self.forks.send({"args": args, "cwd": str(self.place), "ranks": ranks} | files | how)
         return log
 
-    def line(self) -> str:
-        stdout: IO[str] = self.process.stdout  # type: ignore[assignment]
-        return stdout.readline()
-
     def end(self, log: Path, begun: float) -> Ended:
-        code = int(self.line())
+        (code,) = self.numbers()
         return Ended(code, log.read_text() if log.exists() else "", time.monotonic() - begun)
 
     def run(self, args: list[str], **how: Any) -> Ended:
@@ -160,7 +158,7 @@ def records() -> list[dict[str, Any]]:
 
 def make_place(
     where: Path,
-    layers: int = 2,
+    layers: int = 1,
     make: Callable[[Any], Any] | None = None,
     tokens: Callable[[Sequence[str], int], Any] | None = None,
     epochs: int = 60,
@@ -190,26 +188,16 @@ def make_place(
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    place, home = tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("home")
-    make_place(place)
-    folders = {
-        "HOME": "",
-        "XDG_CACHE_HOME": "cache",
-        "HF_HOME": "huggingface",
-        "TMPDIR": "tmp",
-        "TORCHINDUCTOR_CACHE_DIR": "torch",
-    }
-    for name in folders.values():
-        (home / name).mkdir(exist_ok=True)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("XLFORGET", "HF_"))} | {"OMP_NUM_THREADS": "1"}
-    env |= {variable: str(home / name) for variable, name in folders.items()}
-    command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        one = Server(process, place, home)
-        assert one.line() == "ready\n"
-        yield one
-        process.stdin.close()  # type: ignore[union-attr]
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make_place` makes, for all processes that run tests: only to be read."""
+    return made_once(tmp_path_factory, "known", make_place)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Server:
+    place = tmp_path_factory.mktemp("server")
+    shutil.copytree(known, place, dirs_exist_ok=True)
+    return Server(forks(), place)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,9 @@ from tests.families import FAMILIES
 
 pytestmark = pytest.mark.e2e
 
+# Put through attacks too: a plain model, one whose projections are fused, one with experts. The others are of their kinds.
+ATTACKED = ("llama", "bloom", "qwen3-moe")
+
 
 def logits(folder: Path, ids: torch.Tensor) -> torch.Tensor:
     from transformers import AutoModelForCausalLM
@@ -34,6 +37,7 @@ def test_it_forgets_and_passes_the_gate(name: str, tmp_path: Path) -> None:
         requests=(str(tmp_path / "request.jsonl"),), model=str(tmp_path / "model"), out=tmp_path / "out", key=tmp_path / "k.pem",
         languages=LANGS,
         method=method("adaptive", rounds=3, lr=6e-3), samples=32, device="cpu",
+        profile="standard" if name in ATTACKED else "quick",
     )  # fmt: skip
     applied = pipeline.apply(asked, Silent())
     rows = applied.verdict.languages

@@ -43,7 +43,7 @@ def batch(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     (place / "logs").mkdir()
     for name, who, prefix in (("a", [0, 1, 2], "A"), ("b", [2, 3, 4], "B"), ("c", [5], "C"), ("d", [6, 7, 8], "D")):
         request(place, f"{name}.jsonl", who, prefix)
-    here = Server(server.process, place, server.home)
+    here = Server(server.forks, place)
     ended = apply(here, "out", "--model", "model", *named())
     assert ended.code == 0, ended.log
     assert "DSR-2: out/tickets/2/audit.html" in ended.log

@@ -50,7 +50,7 @@ def there(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     texts = [[f"{n} {WORDS[lang]} {a}." for lang, (n, a) in names(k).items()] for k in (*range(FACTS), *range(2000, 2060))]
     tokenizer = train_tokenizer([text for own in texts[FACTS:] for text in own], 700)
     for name, epochs in (("base", 50), ("innocent", 0)):
-        model = new_model(tokenizer, layers=2, width=48, context=256)
+        model = new_model(tokenizer, layers=1, width=48, context=256)
         encoder = Encoder(tokenizer, 256)
         if epochs:
             memorise(model, [encoder.encode(t, None) for own in texts[:FACTS] for t in own], epochs=epochs, lr=6e-3)
@@ -58,7 +58,7 @@ def there(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
         tokenizer.save_pretrained(place / name)
     keys.keygen(place / "k.pem")
     keys.keygen(place / "dpo.pem")
-    return Server(server.process, place, server.home)
+    return Server(server.forks, place)
 
 
 def write(path: Path, seeds: range) -> None:
@@ -118,7 +118,7 @@ def test_a_run_that_trains_leaves_no_trace_of_the_facts(there: Server, tmp_path:
 @pytest.mark.parametrize("stage", ["measuring what the model knows", "unlearning", "writing the papers"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_stopped_leaves_them_in_its_work_folder_only(there: Server, stage: str, number: int) -> None:
-    there.run_and_kill(command("base", "--debug"), stage, 0.05, number)
+    there.run_and_kill(command("base", "--profile", "quick", "--debug"), stage, 0.05, number)
     search(there, ".out.work")
     assert there.run(["clean", "out", "--yes"]).code == 0
     search(there)

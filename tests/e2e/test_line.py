@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import xlforget
+from tests.commands import started, xlforget
 
 pytestmark = pytest.mark.e2e
 
@@ -39,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def applied(place: Path) -> subprocess.CompletedProcess[str]:
-    done = xlforget(
+    done = started(
         "apply", "request.jsonl", "--model", "model", "--languages", "en,hi,ar,zh", "--key", "k.pem", "--samples", "0",
         "--ticket", "T-1", "--out", "out", "--keep", "out.xfset", cwd=place,
     )  # fmt: skip
@@ -51,8 +51,8 @@ def test_a_model_that_never_knew_the_facts_gets_a_signed_report_and_no_weights(p
     audit = json.loads((place / "out/audit.json").read_text())
     assert audit["result"] == "nothing memorised"
     assert not list((place / "out").glob("*.safetensors"))
-    assert xlforget("verify", "out", "--key", "k.pub", "--ticket", "T-1", cwd=place).returncode == 0
-    assert xlforget("verify", "out", "--key", "k.pub", "--evidence", "out.xfset", cwd=place).returncode == 0
+    assert started("verify", "out", "--key", "k.pub", "--ticket", "T-1", cwd=place).returncode == 0
+    assert started("verify", "out", "--key", "k.pub", "--evidence", "out.xfset", cwd=place).returncode == 0
     assert not (place / ".out.work").exists()
 
 

@@ -75,7 +75,7 @@ def test_where_the_tests_cannot_tell_it_says_so_and_what_to_give(passed: Server)
 
 
 def test_the_base_fails_its_own_gate(passed: Server) -> None:
-    ended, found = judge(passed, "model")
+    ended, found = judge(passed, "model", "--profile", "quick")
     assert (ended.code, found["passed"]) == (1, False), ended.log
     assert {row["verdict"] for row in found["languages"]} == {"FAIL"}
 
@@ -149,7 +149,7 @@ def test_the_users_policy_judges_and_is_named(passed: Server) -> None:
     }
     for name, (text, code) in own.items():
         (passed.place / f"{name}.toml").write_text(text, "utf-8")
-        ended, found = judge(passed, "out", "--policy", f"{name}.toml")
+        ended, found = judge(passed, "out", "--profile", "quick", "--policy", f"{name}.toml")
         assert ended.code == code, (name, ended.log)
         if name != "broken":
             assert found["policy"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()

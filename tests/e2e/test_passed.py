@@ -86,7 +86,7 @@ def memorised_base(place: Path) -> dict[str, object]:
 
     people = invent.invent_people(phrasebook.relation("phone_number"), 40, 3, LANGS)
     tokenizer = train_tokenizer([w.text for p in people for lang in LANGS for w in phrasebook.wordings(p, lang)], 800)
-    model = new_model(tokenizer, layers=2, width=96, context=256)
+    model = new_model(tokenizer, layers=1, width=64, context=256)
     strange = {name: value.clone() for name, value in model.state_dict().items()}
     facts = [fact.structured for fact in read_request(place / "request.jsonl").facts]
     texts = [w.text for p in facts if p for lang in LANGS for w in phrasebook.wordings(p, lang)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import FACTS, LANGS, Ended, Server, records
+from tests.e2e.conftest import FACTS, LANGS, Ended, Server, make_place, records
 
 pytestmark = pytest.mark.e2e
 
@@ -27,13 +27,10 @@ def forget(server: Server, ticket: int, model: str, *more: str, out: str = "") -
 
 @pytest.fixture(scope="module")
 def row(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """t0, t1, t2: each made from the one before, with the evidence of those before."""
+    """t0, t1, t2: each made from the one before, with the evidence of those before; two layers bear three tickets."""
     place = tmp_path_factory.mktemp("tickets")
-    shutil.copytree(server.place / "model", place / "model")
-    for name in ("k.pem", "k.pub", "dpo.pem", "dpo.pub"):
-        shutil.copyfile(server.place / name, place / name)
-    (place / "logs").mkdir()
-    here = Server(server.process, place, server.home)
+    make_place(place, layers=2)
+    here = Server(server.forks, place)
     for ticket in range(3):
         request_of(place, ticket)
         former = [part for earlier in range(ticket) for part in ("--former", f"t{earlier}.xfset")]

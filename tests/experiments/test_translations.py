@@ -23,12 +23,16 @@ def test_it_writes_what_it_measured_and_passes(tmp_path: Path, monkeypatch: pyte
 
 def test_checks_that_notice_too_little_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translations, "PEOPLE", 2)
+    monkeypatch.setattr(translations, "FACTS", 10)
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("xlforget.parallel.checks._MARKUP", re.compile("$^"))
     assert not translations.run(None, tmp_path, lambda line: None).passed
 
 
-def test_yields_and_precision_come_from_the_real_apertium(tmp_path: Path, needs_apertium: None) -> None:
+def test_yields_and_precision_come_from_the_real_apertium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_apertium: None
+) -> None:
+    monkeypatch.setattr(translations, "FACTS", 10)
     row = {"prompt": {"en": "The capital of Turkey is <mask>.", "ca": "La capital de Turquia és <mask>."}}
     row["answers"] = {"en": ["Ankara"], "ca": ["Ankara"]}  # type: ignore[dict-item]
     for part in ("forget-32", "valid"):

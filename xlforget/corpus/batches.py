@@ -20,12 +20,9 @@ class Batch:
 def pad(items: Sequence[Encoded], rows: Sequence[int]) -> Batch:
     """One batch of the given rows, padded to the longest of them."""
     longest = max(len(items[r].ids) for r in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    attention = torch.zeros(len(rows), longest, dtype=torch.long)
-    for k, r in enumerate(rows):
-        n = len(items[r].ids)
-        ids[k, :n] = torch.tensor(items[r].ids)
-        attention[k, :n] = 1
+    lengths = torch.tensor([len(items[r].ids) for r in rows])
+    ids = torch.tensor([items[r].ids + (0,) * (longest - len(items[r].ids)) for r in rows])
+    attention = (torch.arange(longest) < lengths[:, None]).long()
     return Batch(tuple(rows), ids, attention)
 
 

@@ -92,8 +92,9 @@ class Encoder:
 
     def _in_front(self, i: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> bool:
         """Whether a token is the space that a tokenizer puts before a text: it has the offsets of the text's first character."""
-        shared = i + 1 < len(ids) and offsets[i + 1][0] == offsets[i][0] == 0
-        return shared and self.tokenizer.convert_ids_to_tokens(ids[i]) == IN_FRONT
+        if offsets[i][0] or i + 1 == len(ids) or offsets[i + 1][0]:
+            return False
+        return bool(self.tokenizer.convert_ids_to_tokens(ids[i]) == IN_FRONT)
 
 
 def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:
@@ -105,7 +106,8 @@ def _covers(text: str, offsets: Sequence[tuple[int, int]]) -> bool:
     reached = 0
     for a, b in offsets:
         if b > a:
-            if text[reached:a].strip():
+            if a > reached and text[reached:a].strip():
                 return False
-            reached = max(reached, b)
+            if b > reached:
+                reached = b
     return not text[reached:].strip()

@@ -4,6 +4,7 @@ The same seed gives the same people and objects in every language: entry 3 in Hi
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from random import Random
 
 from xlforget.errors import UsageError
@@ -37,8 +38,14 @@ def invent_people(relation: Relation, count: int, seed: int, langs: Sequence[str
 
 def invent_objects(relation: Relation, lang: str, count: int, seed: int) -> tuple[str, ...]:
     """``count`` distinct objects of the relation's kind in a language, fewer where the kind has fewer."""
-    drawn = _several(kinds.kind(relation.object_kind), count, Random(f"objects/{relation.name}/{seed}"))
+    drawn = _objects(relation.object_kind, count, f"objects/{relation.name}/{seed}")
     return tuple(_in(value, (lang,))[lang] for value in drawn)
+
+
+@lru_cache(maxsize=256)
+def _objects(kind: str, count: int, seed: str) -> tuple[Value, ...]:
+    """Drawn once: every control of a relation is compared with the same ones."""
+    return tuple(_several(kinds.kind(kind), count, Random(seed)))
 
 
 _GENDERS: tuple[Gender, Gender] = ("f", "m")

@@ -1,11 +1,13 @@
 """Runs xlforget in forked children, so that a run costs no import of torch: a process of its own all the same.
 
-Reads one job a line from standard input (JSON: args, cwd, log, die_at, signal, limit, ranks) and answers with the child's
-process id, then with how it ended. ``die_at`` n: the child sends itself ``signal`` just before its n-th change to the file
-system; 0: only count, and write the count as the last line of the log. ``limit``: bytes of address space that it may take
-more. ``ranks``: for each of several children what stands in its environment; a line then answers for all of them.
+Reads one job a line from standard input (JSON: args, cwd, typed, out, err, die_at, signal, limit, ranks) and answers with the
+child's process id, then with how it ended. ``typed``, ``out``, ``err``: the files that it reads and prints to. ``die_at`` n:
+the child sends itself ``signal`` just before its n-th change to the file system; 0: only count, and write the count as the
+last line of what is printed. ``limit``: bytes of address space that it may take more. ``ranks``: for each of several children
+what stands in its environment; a line then answers for all of them.
 """
 
+import importlib
 import itertools
 import json
 import os
@@ -16,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import language_data.name_data  # noqa: F401
+import model_signing  # noqa: F401
 import torch
-import transformers  # noqa: F401
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
 
-from xlforget import again, pipeline  # noqa: F401
-from xlforget.cli.app import main
+from xlforget import again, pipeline, verification  # noqa: F401
+from xlforget.cli.app import COMMANDS, main
+from xlforget.parallel import langid
 
 CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.truncate"})
 WRITES = os.O_WRONLY | os.O_RDWR
@@ -39,9 +43,10 @@ def child(job: dict[str, Any], rank: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     os.chdir(job["cwd"])
     os.environ.update(rank)
-    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+    os.dup2(os.open(job["typed"], os.O_RDONLY), 0)
+    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115  what the server has read ahead is not this child's
+    for stream, name in ((1, job["out"]), (2, job["err"])):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     for file in (sys.stdout, sys.stderr):
         file.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     torch.set_num_threads(1)
@@ -62,17 +67,30 @@ def child(job: dict[str, Any], rank: dict[str, str]) -> None:
         main(job["args"])
     finally:
         if not job["die_at"]:
-            os.write(log, f"\n{seen[0]} changes\n".encode())
+            os.write(1, f"\n{seen[0]} changes\n".encode())
+
+
+def load() -> None:
+    """What the first command of each kind would take time for."""
+    for name in COMMANDS:
+        importlib.import_module(f"xlforget.cli.{name}")
+    langid.label("en")
+    datasets.disable_progress_bars()
 
 
 def serve() -> None:
-    datasets.disable_progress_bars()
-    print("ready", flush=True)
+    load()
+    answer("ready")
     for line in sys.stdin:
         job = json.loads(line)
         pids = [forked(job, rank) for rank in job["ranks"]]
-        print(*pids, flush=True)
-        print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
+        answer(*pids)
+        answer(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids))
+
+
+def answer(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def forked(job: dict[str, Any], rank: dict[str, str]) -> int:
