@@ -60,7 +60,7 @@ def test_a_trial_forgets_the_tuning_facts_and_none_that_are_reported(bed: Bed, m
         asked.append(own)
         return model, {"steps": 1}
 
-    bed = replace(bed, files=dict.fromkeys(("request", "retain"), bed.folder / "other.jsonl") | bed.files)
+    bed = replace(bed, files={**dict.fromkeys(("request", "retain"), bed.folder / "other.jsonl"), **bed.files})
     monkeypatch.setattr(trial, "erase", erase)
     monkeypatch.setattr(tuning, "_scored", lambda asked, model: {"score": 0.1})
     assert tuning.run(Cell(ARMS[1], 9), bed) == {"score": 0.1, "steps": 1}
