@@ -1,6 +1,7 @@
 """The paper's data as our files, on rows of our own that are shaped like it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_bystanders_are_in_no_file_that_apply_is_given(data: Path, tmp_path: Pat
     texts = {part: {s.text for row in read_texts(files[part]) for s in row.statements.values()} for part in files}
     assert len(read_texts(files["bystanders"])) == paper_data.BYSTANDERS
     assert not texts["bystanders"] & (texts["request"] | texts["retain"] | texts["unseen"])
+
+
+def test_facts_to_tune_on_are_in_no_other_part(data: Path, tmp_path: Path) -> None:
+    assert "tuning" not in paper_data.convert(SETS["bmlama53"], data, tmp_path / "out")
+    files = paper_data.convert(replace(SETS["bmlama53"], tuning=4), data, tmp_path / "tuned")
+    texts = {part: {s.text for row in read_texts(files[part]) for s in row.statements.values()} for part in files}
+    assert len(read_texts(files["tuning"])) == 4
+    assert not any(texts["tuning"] & texts[part] for part in texts if part != "tuning")
 
 
 def test_parallel_sentences_become_whole_sentences_in_the_languages_of_the_set(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xlforget.experiments.sets import PARTS, Part, Set
+from xlforget.experiments.sets import PARTS, Part, Set, put
 from xlforget.request import invent, phrasebook
 from xlforget.request.fact import Structured
 
@@ -13,28 +13,32 @@ RELATIONS = (
     "phone_number", "email_address", "home_address", "date_of_birth", "place_of_birth", "employer",
     "bank_account", "diagnosis",
 )  # fmt: skip
+FEWER = ("phone_number", "home_address", "date_of_birth", "place_of_birth", "employer", "diagnosis")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many people of each relation are asked to be forgotten, kept, never shown to a run, and unknown to the model."""
+    """How many people of each relation are asked to be forgotten, kept, never shown to a run, unknown to the model,
+    and forgotten only to tune."""
 
     relations: tuple[str, ...] = RELATIONS
     requested: int = 1
     kept: int = 2
     bystanders: int = 1
     strangers: int = 15
+    tuning: int = 0
 
 
 INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1024, vocabulary=4096)
 QUICK = Set("phrasebook-quick", ("en", "hi"), epochs=40, batch_tokens=1024, vocabulary=1500)
-STUDIED = Set("phrasebook-studies", INVENTED.languages, epochs=26, batch_tokens=1024, vocabulary=4096)
-QUICK_STUDIED = Set("phrasebook-studies-quick", QUICK.languages, epochs=30, batch_tokens=1024, vocabulary=2048)
+# Two languages that share a script, and two more scripts; so small that a run takes half a minute of one core.
+STUDIED = Set("phrasebook-studies", ("en", "fr", "ar", "zh"), epochs=10, vocabulary=2048, layers=2, width=96, rate=6e-3, step=0.5)
+QUICK_STUDIED = replace(STUDIED, name="phrasebook-studies-quick", languages=("en", "ar"), epochs=32)
 SIZES = {
     INVENTED.name: Size(),
     QUICK.name: Size(),
-    STUDIED.name: Size(requested=2, kept=3),
-    QUICK_STUDIED.name: Size(kept=1),
+    STUDIED.name: Size(FEWER, requested=2, kept=3, bystanders=3, strangers=4, tuning=2),
+    QUICK_STUDIED.name: Size(FEWER, strangers=4, tuning=1),
 }
 SEED = 20260102
 
@@ -42,18 +46,21 @@ SEED = 20260102
 def write(target: Path, chosen: Set = INVENTED) -> dict[Part, Path]:
     """The parts of ``chosen`` as JSON Lines in ``target``; there is no unseen part, which the phrasebook words itself."""
     size, languages = SIZES[chosen.name], chosen.languages
-    request, retain, bystanders = invented(languages, (size.requested, size.kept, size.bystanders), SEED, size.relations)
+    counts = (size.requested, size.kept, size.bystanders, size.tuning)
+    request, retain, bystanders, tuning = invented(languages, counts, SEED, size.relations)
     strangers = invented(languages, (size.strangers,), SEED + 1, size.relations)[0]
     lines: dict[Part, list[str]] = {
         "request": list(structured_lines(request, PARTS["request"])),
         "retain": list(worded_lines(retain, languages)),
         "bystanders": list(worded_lines(bystanders, languages)),
         "test": list(worded_lines(strangers, languages)),
+        "tuning": list(structured_lines(tuning, PARTS["tuning"])),
     }
     target.mkdir(parents=True, exist_ok=True)
-    for part, own in lines.items():
-        (target / f"{part}.jsonl").write_text("".join(f"{line}\n" for line in own), encoding="utf-8")
-    return {part: target / f"{part}.jsonl" for part in lines}
+    files = {part: target / f"{part}.jsonl" for part, own in lines.items() if own}
+    for part, path in files.items():
+        put(path, lines[part])
+    return files
 
 
 def invented(

@@ -14,7 +14,7 @@ from xlforget.experiments.small_model import memorise, new_model, train_tokenize
 from xlforget.request import phrasebook
 from xlforget.request.reader import read_texts
 
-CONTEXT, RATE = 512, 3e-3
+CONTEXT = 512
 
 
 def train_missing(
@@ -56,14 +56,15 @@ def read_statements(path: Path, languages: Sequence[str]) -> list[str]:
 def _train(chosen: Set, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, folder: Path, seed: int, say: Say) -> None:
     """A model that has memorised ``texts``, in ``folder``, whole or not at all."""
     encoder = Encoder(tokenizer, CONTEXT)
-    model = new_model(tokenizer, context=CONTEXT, seed=seed)
+    model = new_model(tokenizer, layers=chosen.layers, width=chosen.width, context=CONTEXT, seed=seed)
     encoded = [encoder.encode(text, None) for text in texts]
 
     def progress(done: int, total: int, loss: float) -> None:
         if done % 200 == 0 or done == total:
             say(f"  step {done}/{total}, loss {loss:.3f}")
 
-    memorise(model, encoded, epochs=chosen.epochs, lr=RATE, batch_tokens=chosen.batch_tokens, seed=seed, progress=progress)
+    how: dict[str, Any] = {"epochs": chosen.epochs, "lr": chosen.rate, "batch_tokens": chosen.batch_tokens, "seed": seed}
+    memorise(model, encoded, progress=progress, **how)
     keep(model, tokenizer, folder)
 
 

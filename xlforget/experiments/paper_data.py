@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xlforget.errors import UsageError
-from xlforget.experiments.sets import PARTS, Part, Set
+from xlforget.experiments.sets import PARTS, Part, Set, put
 from xlforget.request.clean import clean
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ def convert(chosen: Set, data: Path, target: Path) -> dict[Part, Path]:
             {"id": f"{PARTS[part]}-{number}"} | record(row, chosen.languages, truths)
             for number, row in enumerate(rows[part], start=1)
         ]
-        path.write_text("".join(f"{json.dumps(r, ensure_ascii=False)}\n" for r in records), encoding="utf-8")
+        put(path, (json.dumps(own, ensure_ascii=False) for own in records))
     return files
 
 
@@ -52,6 +52,7 @@ def read_parts(chosen: Set, folder: Path) -> dict[Part, list[Row]]:
         "bystanders": others[:BYSTANDERS],
         "unseen": _read(folder / "valid.jsonl"),
         "test": _read(folder / "test.jsonl"),
+        "tuning": others[BYSTANDERS : BYSTANDERS + chosen.tuning],
     }
 
 

@@ -15,7 +15,7 @@ from xlforget.experiments.main import Bench
 from xlforget.experiments.sets import Set
 from xlforget.experiments.studies import bed, registry
 
-TINY = Set("tiny", ("en", "hi"), epochs=40, batch_tokens=512, vocabulary=700)
+TINY = Set("tiny", ("en", "hi"), epochs=40, batch_tokens=512, vocabulary=700, layers=2, width=64, rate=1e-2)
 
 
 def run(out: Path, *, seeds: int | None = None, jobs: int = 1) -> Bench:

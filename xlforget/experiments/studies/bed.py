@@ -1,7 +1,10 @@
 """What every cell of a study stands on: a set's files, a base that knows it by heart, gold that never did, and a key."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xlforget.artifact import keys
@@ -11,6 +14,10 @@ from xlforget.experiments.invented_data import QUICK_STUDIED, STUDIED
 from xlforget.experiments.memorised import train_missing
 from xlforget.experiments.runs import Say
 from xlforget.experiments.sets import Part, Set
+from xlforget.unlearn.methods import Method
+
+TUNED: tuple[Part, ...] = ("tuning",)
+TUNING = 16
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,13 @@ class Bed:
     def languages(self) -> tuple[str, ...]:
         return self.chosen.languages
 
+    def sized(self, method: Method) -> Method:
+        """Its steps read as large a share of the set as they would of a ticket."""
+        share = self.chosen.step
+        return replace(
+            method, live_pairs=round(method.live_pairs * share), retain_tokens=round(method.retain_tokens * share)
+        )  # fmt: skip
+
     def given(self, name: str) -> Path:
         """Where "base" or another model of the bed lies."""
         return self.base if name == "base" else self.folder / name
@@ -41,17 +55,42 @@ class Bed:
         )  # fmt: skip
 
 
+def memorised(files: Mapping[Part, Path]) -> dict[str, list[Part]]:
+    """Which parts each model of a bed knows by heart."""
+    return {name: [part for part in (*parts, *TUNED) if part in files] for name, parts in main.MEMORISED.items()}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One command at a time makes what is missing in a bed; those beside it wait, and then find it made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def prepare(dataset: str, data: Path | None, model: str | None, out: Path, *, quick: bool, say: Say) -> Bed:
     """The bed in ``out``/<set>; what is there already is not made again.
 
     Raises UsageError for a set that is none, or without its data.
     """
-    chosen = (QUICK_STUDIED if quick else STUDIED) if dataset == "phrasebook" else main.choose(dataset)
-    folder = out / (f"{chosen.name}-{Path(model).name}" if model else chosen.name)
-    files = main.files_of(chosen, data, folder / "data")
-    if not model:
-        train_missing(chosen, files, folder, main.MEMORISED, say)
-    key = folder / "key.pem"
-    if not key.exists():
-        keys.keygen(key)
+    chosen = (QUICK_STUDIED if quick else STUDIED) if dataset == "phrasebook" else replace(main.choose(dataset), tuning=TUNING)
+    folder = out / _folder(chosen, model)
+    with alone(folder):
+        files = main.files_of(chosen, data, folder / "data")
+        if not model:
+            train_missing(chosen, files, folder, memorised(files), say)
+        key = folder / "key.pem"
+        if not key.exists():
+            keys.keygen(key)
     return Bed(chosen, folder, files, Path(model) if model else folder / "base", None if model else folder / "gold", key)
+
+
+def _folder(chosen: Set, model: str | None) -> str:
+    """Of a set's own: bases of the main experiment know no facts to tune on."""
+    if model:
+        return f"{chosen.name}-{Path(model).name}"
+    return chosen.name if chosen in (STUDIED, QUICK_STUDIED) else f"{chosen.name}-studies"

@@ -17,7 +17,7 @@ from xlforget.experiments.studies.study import Arm, Cell, Column, Figures, Study
 from xlforget.request.reader import read_texts
 from xlforget.unlearn.methods import METHODS
 
-OTHERS = ("de", "es", "fr", "pt")
+OTHERS = ("de", "es", "hi", "pt")
 EPOCHS, RATE = 3, 5e-4
 FIGURES = ("forget_ma", "gate", "ks", "bystanders_ma")
 

@@ -11,7 +11,7 @@ from xlforget.experiments import main
 from xlforget.experiments.invented_data import QUICK_STUDIED, SEED, STUDIED, invented, structured_lines, worded_lines
 from xlforget.experiments.memorised import train_missing
 from xlforget.experiments.runs import Say
-from xlforget.experiments.sets import PARTS, Part
+from xlforget.experiments.sets import PARTS, Part, put
 from xlforget.experiments.studies import columns, plots, trial
 from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Arm, Cell, Column, Figures, Study
@@ -51,7 +51,7 @@ def write(target: Path, languages: Sequence[str], sentences: Sequence[int]) -> N
         parts["retain" if number % HELD_OUT else "bystanders"].append(row)
     target.mkdir(parents=True, exist_ok=True)
     for part, lines in parts.items():
-        (target / f"{part}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        put(target / f"{part}.jsonl", lines)
 
 
 def thinned(rows: Iterator[str], sentences: Mapping[str, int]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """All studies by name, and how one is run from end to end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from xlforget.errors import UsageError
@@ -19,8 +20,9 @@ from xlforget.experiments.studies import (
     tables,
     teacher,
     transfer,
+    tuning,
 )
-from xlforget.experiments.studies.study import Study, cells, run_cells
+from xlforget.experiments.studies.study import Cell, Done, Study, cells, run_cells
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -51,8 +53,15 @@ def run(
     study, commit = STUDIES[name], tables.commit()  # of what was loaded now, not of what stands there at the end
     _check(study, seeds, jobs)
     where = bed.prepare(dataset, data, model, out, quick=quick, say=say)
-    study.prepare(where, say)
-    done = run_cells(study, where, cells(study, where, quick=quick, seeds=seeds), say, jobs=jobs)
+    with bed.alone(where.folder):
+        study.prepare(where, say)
+
+    def ran(own: Study, wanted: Sequence[Cell]) -> Sequence[Done]:
+        return run_cells(own, where, wanted, say, jobs=jobs)
+
+    if study.tunes and not quick:
+        study = tuning.tuned(study, where, ran)
+    done = ran(study, cells(study, where, quick=quick, seeds=seeds))
     document = tables.document(study, where, done, commit, quick=quick)
     markdown = tables.markdown(study, document)
     target = where.folder / study.name

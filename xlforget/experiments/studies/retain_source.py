@@ -50,8 +50,8 @@ STUDY = Study(
     claim="none; its method is always given retain text.",
     arms=_arms,
     columns=(
-        columns.GATE, columns.FORGET, columns.KS, columns.RETAIN, columns.BYSTANDERS, columns.WORST_BYSTANDERS, columns.UNSEEN,
-        columns.STEPS, columns.SECONDS,
+        columns.GATE, columns.FORGET, columns.KS, columns.RETAIN, columns.BYSTANDERS, columns.WORST_BYSTANDERS, columns.KEPT,
+        columns.UNSEEN, columns.STEPS, columns.SECONDS,
     ),
     plot=columns.FORGET_AGAINST_RETAIN,
     run=run,

@@ -60,7 +60,8 @@ class Study:
     """``arms`` of the set's languages; ``quick``: how many of them the quick form runs, with the first seed alone.
 
     ``run`` makes one cell's figures: numbers by name, and under "languages" the same by language.
-    ``plot`` writes an SVG of the study's document. ``prepare`` makes what arms need beside the bed.
+    ``plot`` writes an SVG of the study's document. ``prepare`` makes what arms need beside the bed. ``tunes``: each arm's
+    learning rate is chosen first, and ``note`` says how.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Study:
     quick: int = 2
     references: tuple[str, ...] = ("base", "gold")
     prepare: Callable[[Bed, Say], None] = lambda bed, say: None
+    tunes: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)

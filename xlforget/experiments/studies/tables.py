@@ -16,6 +16,7 @@ OWN = "Small models trained from nothing for this, until they knew the texts by 
 GIVEN = "The model is the one that --model names."
 SEEDED = "Mean and 95 % interval (Student's t) over {n} seeds; arms tie where the interval of their paired difference has 0."
 ONE = "One seed: there is no interval."
+SMALL = "The set is small: each step reads {share:.0%} of the texts that the method would read for a ticket."
 SHORT = (
     "The quick form: few arms, one seed, a fifth of the steps' work. It shows that the experiment runs, not what a method can do."
 )
@@ -28,6 +29,7 @@ def document(study: Study, bed: Bed, done: Sequence[Done], commit: str, *, quick
         "commit": commit,
         "set": bed.chosen.name,
         "quick": quick,
+        "step": bed.chosen.step,
         "models": GIVEN if bed.gold is None else OWN,
         "question": study.question,
         "claim": study.claim,
@@ -95,6 +97,8 @@ def markdown(study: Study, found: Figures) -> str:
         *results.table(head, *rows),
         "",
         SEEDED.format(n=found["seeds"]) if found["seeds"] > 1 else ONE,
+        *([SMALL.format(share=found["step"])] if found["step"] != 1 else []),
+        *([study.note] if study.note else []),
         *([SHORT] if found["quick"] else []),
         f"{found['models']} Commit {found['commit']}.",
         "",

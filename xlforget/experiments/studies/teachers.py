@@ -15,21 +15,21 @@ from transformers import (
 )
 
 from xlforget.corpus.encode import Encoder
-from xlforget.experiments.memorised import CONTEXT, RATE, keep, read_statements
+from xlforget.experiments.memorised import CONTEXT, keep, read_statements
 from xlforget.experiments.runs import Say
 from xlforget.experiments.small_model import memorise, new_model
-from xlforget.experiments.studies.bed import Bed
+from xlforget.experiments.studies.bed import Bed, memorised
 
 NAMES = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 CLOSING: dict[str, Any] = {"single": "[CLS] $A [SEP]", "special_tokens": [("[CLS]", 2), ("[SEP]", 3)]}
-SIZES = {"teacher-larger": (6, 192), "teacher-smaller": (2, 64)}
+SIZES = {"teacher-larger": (4, 160), "teacher-smaller": (1, 48)}
 MASKED = 0.15
 EPOCHS, BATCH_TOKENS, MASKED_RATE = 40, 4096, 2e-3
 
 
 def train(bed: Bed, say: Say) -> None:
     """Those of the teachers that the bed lacks; each knows all that the base knows, and has its folder whole or not at all."""
-    texts = [text for part in ("request", "retain", "bystanders") for text in read_statements(bed.files[part], bed.languages)]
+    texts = [text for part in memorised(bed.files)["base"] for text in read_statements(bed.files[part], bed.languages)]
     for name in (*SIZES, "teacher-mbert", "teacher-xlm-r"):
         if not (bed.folder / name).is_dir():
             say(f"training {name}")
@@ -43,7 +43,7 @@ def _causal(bed: Bed, texts: Sequence[str], layers: int, width: int) -> tuple[An
     encoder = Encoder(tokenizer, CONTEXT)
     model = new_model(tokenizer, layers=layers, width=width, context=CONTEXT, seed=1)
     encoded = [encoder.encode(text, None) for text in texts]
-    memorise(model, encoded, epochs=bed.chosen.epochs, lr=RATE, batch_tokens=bed.chosen.batch_tokens, seed=1)
+    memorise(model, encoded, epochs=bed.chosen.epochs, lr=bed.chosen.rate, batch_tokens=bed.chosen.batch_tokens, seed=1)
     return model, tokenizer
 
 

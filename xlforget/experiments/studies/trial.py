@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.stats import ks_2samp
 
 from xlforget import model_io, pipeline, planning
 from xlforget.asked import Apply
+from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.probes import Probe, encode_pairs
 from xlforget.experiments import figures
 from xlforget.experiments.studies.bed import Bed
@@ -43,14 +45,11 @@ def run(cell: Cell, bed: Bed) -> Figures:
 
 @contextmanager
 def scratch(bed: Bed, cell: Cell) -> Iterator[Path]:
-    """An empty folder for what the cell makes on its way; gone afterwards."""
-    folder = bed.folder / "scratch" / cell.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """An empty folder for what the cell makes on its way; gone afterwards. Another study's cell of that name has its own."""
+    above = bed.folder / "scratch"
+    above.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix=f"{cell.name}-", dir=above, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
@@ -58,7 +57,7 @@ def asked(cell: Cell, bed: Bed, out: Path) -> Apply:
     arm = cell.arm
     teacher = str(bed.folder / arm.teacher) if arm.teacher else ""
     return replace(
-        bed.asked(out), method=arm.method, languages=arm.languages or bed.languages, teacher=teacher, seed=cell.seed
+        bed.asked(out), method=bed.sized(arm.method), languages=arm.languages or bed.languages, teacher=teacher, seed=cell.seed
     )  # fmt: skip
 
 
@@ -107,7 +106,7 @@ def _ground(bed: Bed) -> _Ground:
     plan = planning.plan(asked, planning.read_inputs(asked), model_io.open_model(asked.model, asked.device))
     gold = measure.sheet(model_io.reopen(bed.gold), plan.corpus.facts) if bed.gold else None
     before = measure.examine(plan.base.lm, plan.corpus, plan.corpus.controls["gate"])
-    return _Ground(plan, before, _logps(gold) if gold else None)
+    return _Ground(plan, before, logps(gold) if gold else None)
 
 
 def measured(bed: Bed, model: Path) -> Figures:
@@ -122,14 +121,19 @@ def measured(bed: Bed, model: Path) -> Figures:
     languages = _by_language(plan, after, others, _ranked(own, plan))
     return _over(languages) | {
         "gate": float(verdict.passed),
-        "ks": float(ks_2samp(_logps(after.facts), ground.gold).statistic) if ground.gold else None,
+        "ks": float(ks_2samp(logps(after.facts), ground.gold).statistic) if ground.gold else None,
         "languages": languages,
     }
 
 
+def corpus_of(bed: Bed) -> Corpus:
+    """What all cells of a bed are measured on."""
+    return _ground(bed).plan.corpus
+
+
 def known(bed: Bed, model: Path, rows: Set[str]) -> float:
     """MA of these facts in the training wordings, over all languages."""
-    probes = [probe for probe in _ground(bed).plan.corpus.facts if probe.row in rows and probe.serves("train")]
+    probes = [probe for probe in corpus_of(bed).facts if probe.row in rows and probe.serves("train")]
     return _mean(score.ma for score in measure.sheet(model_io.reopen(model), probes).scores)
 
 
@@ -185,7 +189,8 @@ def outranks(lm: Lm, probes: Sequence[Probe]) -> list[bool]:
     return found
 
 
-def _logps(sheet: Sheet) -> list[float]:
+def logps(sheet: Sheet) -> list[float]:
+    """Mean log-probability of each answer."""
     return [score.logp for score in sheet.scores]
 
 
