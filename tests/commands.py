@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-OWN = ("XLFORGET", "GITHUB", "HF_")
+OWN = ("XLFORGET", "GITHUB", "HF_", "COLUMNS")  # the last: a console that is made under it keeps it
 WIDE = {"COLUMNS": "200"}
 FOLDERS = {
     "HOME": "",

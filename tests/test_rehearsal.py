@@ -121,8 +121,11 @@ def test_a_step_that_turns_out_not_to_fit_ends_the_trial(asked: Apply, plan: Pla
     assert rehearsal.rehearse(asked, plan).seconds is None
 
 
-def test_longer_training_takes_longer(asked: Apply, plan: Plan, rehearsed: Rehearsal) -> None:
-    short, long = rehearsed.seconds, rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=40)), plan).seconds
+def test_longer_training_takes_longer(asked: Apply, plan: Plan) -> None:
+    """One right after the other, on a machine that may have more to do at times."""
+    short, long = (
+        rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=rounds)), plan).seconds for rounds in (2, 40)
+    )
     assert short is not None
     assert long is not None
     assert long.training > 5 * short.training
