@@ -21,7 +21,7 @@ from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
 from xlforget.measure.profiles import Profile, profile
-from xlforget.measure.stop import stop_rule
+from xlforget.measure.stop import StopRule
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
 from xlforget.planning import Plan
@@ -128,11 +128,14 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
             attacked=examine.attacked(base.lm, corpus, tested, stays),
         )
-        done = stop_rule(base.lm, corpus, before, plan.policy)
+        stop = StopRule.of(base.lm, corpus, before, plan.policy, tested, stays)
         watch.stage("unlearning")
         began = time.monotonic()
         source = Source(base.files, base.encoder.tokenizer, plan.teacher, watch.stage, watch.progress)
-        unlearned = unlearn(base.lm, corpus, made, asked.method, asked.seed, work.folder, done, watch.round, source, asked.memory)
+        unlearned = unlearn(
+            base.lm, corpus, made, asked.method, asked.seed, work.folder, stop.reached, watch.round, source, asked.memory,
+            lambda lm: _told(stop.comes_back(lm), watch),
+        )  # fmt: skip
         seconds = time.monotonic() - began
         watch.stage("measuring the files that were written")
         candidate = work.fresh("candidate")
@@ -162,6 +165,12 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         stays=stays,
     )
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
+
+
+def _told(comes_back: bool, watch: Watch) -> bool:
+    if comes_back:
+        watch.stage("other text brings the facts back: going on against that")
+    return comes_back
 
 
 def _examined(lm: Lm, plan: Plan, tested: Profile, stays: Sequence[Text], made: Sequence[Encoded] = ()) -> Examination:

@@ -178,6 +178,8 @@ def _method(run: Run) -> papers.Method:
     parameters |= {f"visits/{lang}": f"{least} to {most}" for lang, (least, most) in done.by_lang.items()}
     if done.alpha is not None:
         parameters |= {"alpha": done.alpha}
+    if done.against_text:
+        parameters |= {"against_other_text": True}
     if run.made:
         parameters |= {"samples_drawn": run.made.drawn, "samples_thrown_out": run.made.stating}
         parameters |= {"texts_told": len(run.made.told)}

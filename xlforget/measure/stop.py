@@ -1,34 +1,72 @@
 """When training may stop, judged on controls that the verdict is not taken from and that no level was drawn from."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from xlforget.corpus.corpus import Corpus
+from xlforget.corpus.corpus import Corpus, Text
 from xlforget.lm import Lm
-from xlforget.measure.examine import Examination, checks, sheet
+from xlforget.measure.attacks import Ground
+from xlforget.measure.broken import Attacked
+from xlforget.measure.check import Check, Sheets
+from xlforget.measure.examine import Examination, after_attacks, checks, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.kept import kept, mean_ma
-from xlforget.measure.policy import Policy
+from xlforget.measure.policy import AfterAttack, Policy
+from xlforget.measure.profiles import Profile
 from xlforget.measure.verdict import Outcome
 
 # Far stricter than the gate: a run that stops here should pass there.
 ALPHA = 0.1
 RETAIN = 0.985
+# The attack that training can do something about, where it brings the facts back.
+TRIED: AfterAttack = "after other text"
 
 
-def stop_rule(base: Lm, corpus: Corpus, before: Examination, policy: Policy) -> Callable[[Lm], bool]:
-    """A test for the model in training: no test against the *stop* controls rejects, and the retain rows are whole.
+@dataclass(frozen=True)
+class StopRule:
+    """Judges a model in training. ``reference``: the model before, on the facts and the *stop* controls.
 
-    Measures ``base`` on these controls now, so it must be called before training changes the model.
+    ``tried``: the attack that the verdict will be taken after and that is tried here first, if there is one; ``stays``: text that
+    neither model may lose under it.
     """
-    reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
 
-    def done(lm: Lm) -> bool:
-        now = replace(reference, facts=sheet(lm, corpus.facts), controls=sheet(lm, corpus.controls["stop"]))
-        # Attacks and held-out wordings are for the verdict alone, whatever the policy says of them.
-        own = [check for check in checks(reference, now, corpus.groups, policy) if check.plain]
-        tests = test_checks(own, ALPHA, seed=1)
-        whole = mean_ma(kept(lm, corpus.retain)) >= RETAIN * mean_ma(before.retain)
-        return whole and not any(test.outcome is Outcome.FAIL for test in tests)
+    reference: Examination
+    corpus: Corpus
+    policy: Policy
+    tried: tuple[AfterAttack, ...]
+    stays: Sequence[Text]
 
-    return done
+    @classmethod
+    def of(
+        cls, base: Lm, corpus: Corpus, before: Examination, policy: Policy, profile: Profile, stays: Sequence[Text]
+    ) -> "StopRule":
+        """Measures ``base`` on these controls now, so it must be called before training changes the model."""
+        reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
+        decides = {corpus.groups.get(probe.row) for probe in corpus.facts} & {*policy.tested(TRIED).required}
+        tried = tuple(name for name in profile.attacks if name == TRIED and decides)
+        # What the attack costs the model before is known; what the facts score there is what they scored without it.
+        sheets = Sheets(reference.facts, reference.controls)
+        attacked: dict[str, Attacked] = {name: Attacked(sheets, before.attacked[name].costs) for name in tried}
+        return cls(replace(reference, attacked=attacked), corpus, policy, tried, stays)
+
+    def reached(self, lm: Lm) -> bool:
+        """No test against the controls rejects, and the retain rows are whole."""
+        now = replace(self.reference, facts=sheet(lm, self.corpus.facts), controls=sheet(lm, self.corpus.controls["stop"]))
+        # Held-out wordings are for the verdict alone, whatever the policy says of them.
+        plain = [check for check in checks(self.reference, now, self.corpus.groups, self.policy) if check.plain]
+        return _passes(plain) and mean_ma(kept(lm, self.corpus.retain)) >= RETAIN * mean_ma(self.reference.retain)
+
+    def comes_back(self, lm: Lm) -> bool:
+        """Whether a test rejects after the attack, or the attack breaks the model. It trains on *aim* controls, so that what the
+        verdict is taken after stays unseen."""
+        if not self.tried:
+            return False
+        ground, controls = Ground.on(self.corpus.facts, self.corpus.controls["aim"]), self.corpus.controls["stop"]
+        found = after_attacks(lm, ground, controls, Profile("tried", self.tried), self.stays)
+        compared = checks(self.reference, replace(self.reference, attacked=found), self.corpus.groups, self.policy)
+        own = [check for check in compared if check.attack in self.tried and check.required]
+        return any(check.broken for check in own) or not _passes(own)
+
+
+def _passes(own: Sequence[Check]) -> bool:
+    return not any(test.outcome is Outcome.FAIL for test in test_checks(own, ALPHA, seed=1))

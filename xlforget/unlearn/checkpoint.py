@@ -46,6 +46,7 @@ def save(engine: Engine, work: Path) -> None:
         "start": engine.progress.start,
         "weight": engine.progress.weight,
         "budget": engine.progress.budget,
+        "against_text": engine.progress.against_text,
         "aims": engine.aims.state(),
         "visits": engine.progress.visits,
         "live": engine.progress.live,
@@ -69,7 +70,7 @@ def restore(engine: Engine, work: Path) -> bool:
     engine.progress.step, engine.progress.cycle = state["step"], state["cycle"]
     engine.progress.steps = state["steps"]
     engine.progress.start, engine.progress.weight = state["start"], state["weight"]
-    engine.progress.budget = state["budget"]
+    engine.progress.budget, engine.progress.against_text = state["budget"], state["against_text"]
     engine.progress.visits, engine.progress.live = state["visits"], state["live"]
     engine.aims.restore(state["aims"])
     for name, stream in engine.streams.items():

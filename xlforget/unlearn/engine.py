@@ -14,7 +14,7 @@ from xlforget.unlearn import balance, divided
 from xlforget.unlearn.aims import Aims
 from xlforget.unlearn.curriculum import Curriculum, Shuffled, curriculum
 from xlforget.unlearn.fitting import fitting
-from xlforget.unlearn.hardening import Hardening
+from xlforget.unlearn.hardening import AgainstFacts, AgainstText
 from xlforget.unlearn.levels import Scores, answer_scores
 from xlforget.unlearn.memory import PLAIN, Memory
 from xlforget.unlearn.methods import Method
@@ -49,7 +49,8 @@ class Round:
 class Progress:
     """How far a run has come; with the streams' states and the tensors, all that a checkpoint needs.
 
-    ``budget``: tokens that go through the model at once.
+    ``budget``: tokens that go through the model at once. ``against_text``: whether steps are also taken where other
+    text was learned (`hardening`).
     """
 
     step: int = 0
@@ -59,6 +60,7 @@ class Progress:
     weight: float = 0.0
     budget: int = 0
     alpha: float | None = None
+    against_text: bool = False
     visits: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
 
@@ -77,7 +79,8 @@ class Engine:
         self.steering = Steering(read, self.pairs, method.beta or 1.0, task.seed) if isinstance(read, Layer) else None
         self.trained = train(lm, memory, lr=method.lr, beta2=method.beta2, seed=task.seed)
         self.optimizer = self.trained.optimizer
-        self.hardening = Hardening(task, self.optimizer) if method.hardened else None
+        self.against_facts = AgainstFacts(task, self.optimizer) if method.hardened else None
+        self.against_text = AgainstText(task, lm, self.optimizer)
         self.base = {name: own.detach().clone() for name, own in self.optimizer.masters.items()} if method.alphas else {}
         self.aims = Aims(task.pairs, task.levels, task.unseen, lm)
         self.terms = Terms(lm, task, method, self.aims)
@@ -94,17 +97,39 @@ class Engine:
         """Rounds of the present cycle; those after the first are half as long, and start at half the rate."""
         return -(-self.method.rounds // (1 if self.progress.cycle == 0 else 2))
 
-    def run(self, done: Callable[[Lm], bool], on_round: Callable[[Round], None], checkpoint: Callable[["Engine"], None]) -> None:
-        """Rounds until ``done`` says so at the end of a cycle, `CYCLES` at most. Starts where ``progress`` stands."""
+    def run(
+        self,
+        done: Callable[[Lm], bool],
+        on_round: Callable[[Round], None],
+        checkpoint: Callable[["Engine"], None],
+        comes_back: Callable[[Lm], bool] = lambda lm: False,
+    ) -> None:
+        """Rounds until ``done`` says so at the end of a cycle, `CYCLES` at most. Starts where ``progress`` stands.
+
+        Where ``comes_back`` says that other text brings back the facts, it goes on against that.
+        """
         while self.progress.cycle < CYCLES:
             while self.progress.step < self.rounds * self.method.steps_per_round:
                 on_round(self._round())
+                if self.progress.against_text and self.progress.step == self.rounds // 2 * self.method.steps_per_round:
+                    self.aims.follow(self.lm)  # such steps move unseen text more than others do
                 checkpoint(self)
             self.progress.cycle += 1
             self.progress.step = 0
-            if self._subtract(done) if self.method.alphas else done(self.lm):
+            if self._ends(done, comes_back):
                 return
             self.aims.follow(self.lm)
+
+    def _ends(self, done: Callable[[Lm], bool], comes_back: Callable[[Lm], bool]) -> bool:
+        if self.method.alphas:
+            return self._subtract(done)
+        reached, last = done(self.lm), self.progress.cycle == CYCLES
+        if last or not self.method.can_be_hardened or (self.progress.against_text and not reached):
+            return reached  # whatever comes back
+        if not comes_back(self.lm):
+            return reached
+        self.progress.against_text = True
+        return False
 
     def _subtract(self, done: Callable[[Lm], bool]) -> bool:
         """The base's weights less alpha times what was learned, for the first alpha at which the run may stop; if there is
@@ -198,8 +223,10 @@ class Engine:
         def backward(asked: Sequence[Asked]) -> Floats:
             return divided.backward(self.lm, self.teacher, self.texts, asked, budget)
 
-        if self.hardening:
-            self.hardening.add(asked, self.progress.steps, backward)
+        if self.progress.against_text and self.progress.step % 2:
+            return self.against_text.backward(asked, self.progress.steps, backward)
+        if self.against_facts:
+            self.against_facts.add(asked, self.progress.steps, backward)
         return backward(asked)
 
     def _forget(self) -> list[Asked]:

@@ -88,6 +88,11 @@ class Method:
         return self.forget == "lower"
 
     @property
+    def can_be_hardened(self) -> bool:
+        """Whether it leads answers to a level, which they can be led to elsewhere too."""
+        return self.forget == "toward"
+
+    @property
     def falls(self) -> bool:
         """Whether it can only make answers less likely: what is below its level gains nothing from more of it."""
         return self.forget not in ("toward", "learn")
@@ -141,7 +146,7 @@ def method(name: str, *, kappa: str | None = None, **changes: object) -> Method:
     if own.get("sampling", preset.sampling) not in get_args(Sampling):
         known = ", ".join(get_args(Sampling))
         raise UsageError(f"There is no sampling {own['sampling']!r}.", do=f"Choose one of: {known}.", code="UNKNOWN_SAMPLING")
-    if own.get("hardened") and preset.forget != "toward":
+    if own.get("hardened") and not preset.can_be_hardened:
         raise UsageError(f"The method {name} cannot be hardened.", do="Leave --harden out, or use adaptive.", code="HARDEN")
     if kappa is not None and not preset.has_kappa:
         having = ", ".join(one.name for one in METHODS.values() if one.has_kappa)

@@ -19,7 +19,7 @@ class Task:
     ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
     so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
     neighbour text. ``told``: what the model itself says of the facts, by index of the pair. ``asks_answers``: whether the
-    method asks the teacher about the pairs' answers.
+    method asks the teacher about the pairs' answers. ``others``: which of ``texts`` are of the facts' form, about others.
     """
 
     pairs: Sequence[Probe]
@@ -34,6 +34,7 @@ class Task:
     told: Sequence[Told] = ()
     told_of: Mapping[int, Sequence[int]] = field(default_factory=dict)
     asks_answers: bool = False
+    others: Sequence[int] = ()
 
     @property
     def texts(self) -> list[Encoded]:

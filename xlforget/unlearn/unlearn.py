@@ -21,7 +21,8 @@ from xlforget.unlearn.told import told_of
 class Unlearned:
     """What was done: cycles, steps, and how often each pair was visited at least and at most, in all and by language.
 
-    ``alpha``: how much of what was learned was subtracted, where the method does that.
+    ``alpha``: how much of what was learned was subtracted, where the method does that. ``against_text``: whether it went on
+    against facts that other text brought back.
     """
 
     cycles: int
@@ -30,6 +31,7 @@ class Unlearned:
     warnings: tuple[str, ...] = ()
     by_lang: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     alpha: float | None = None
+    against_text: bool = False
 
 
 def unlearn(
@@ -43,19 +45,24 @@ def unlearn(
     on_round: Callable[[Round], None],
     source: Source,
     memory: Memory = PLAIN,
+    comes_back: Callable[[Lm], bool] = lambda lm: False,
 ) -> Unlearned:
-    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``."""
+    """Change ``lm`` in place until ``done`` or the method's limit; checkpoints and the teacher's states lie in ``work``.
+
+    ``comes_back``: whether fine-tuning on other text brings the facts back; then it goes on against that (`Engine.run`).
+    """
     task = task_of(lm, corpus, made, method, seed)
     engine = Engine(lm, task, method, teaching.teacher(read_by(lm, method), task, work, source), memory)
     checkpoint.restore(engine, work)
-    engine.run(done, on_round, checkpoint.Keeper(engine, work))
+    engine.run(done, on_round, checkpoint.Keeper(engine, work), comes_back)
     engine.trained.finish()
     reached, visits = engine.progress, engine.progress.visits
     by_lang: dict[str, list[int]] = {}
     for pair, count in zip(task.pairs, visits, strict=True):
         by_lang.setdefault(pair.lang, []).append(count)
     langs = {lang: (min(own), max(own)) for lang, own in by_lang.items()}
-    return Unlearned(reached.cycle, reached.steps, (min(visits), max(visits)), _warnings(engine), langs, reached.alpha)
+    least, most = min(visits), max(visits)
+    return Unlearned(reached.cycle, reached.steps, (least, most), _warnings(engine), langs, reached.alpha, reached.against_text)
 
 
 def _warnings(engine: Engine) -> tuple[str, ...]:
@@ -69,6 +76,7 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
+    neighbours = {text.ids for text in corpus.neighbours}
     return Task(
         pairs,
         drawn.own,
@@ -82,6 +90,7 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
         made.told,
         told_of(pairs, made.told),
         method.asks_answers,
+        [len(corpus.retain) + k for k, text in enumerate(made.train) if text.ids in neighbours],
     )
 
 
