@@ -1,5 +1,6 @@
 """A cell's figures agree with plain loops over the same model: PA over candidates, perplexity as `evaluate` computes it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,6 +54,24 @@ def test_perplexity_is_that_of_a_plain_loop_over_tokens(lm: Lm, encoder: Encoder
     assert ours.perplexity == pytest.approx(float(torch.cat(logps).mean().neg().exp()), rel=1e-4)
     each = [kept(lm, [Text("0", "en", text)])[0].perplexity for text in texts]
     assert each == pytest.approx([float(own.mean().neg().exp()) for own in logps], rel=1e-4)
+
+
+def test_perplexity_is_that_of_windows_with_a_stride(lm: Lm, encoder: Encoder, sentences: tuple[str, ...]) -> None:
+    """As lm-eval sums log-probabilities: each window of a text scores its last tokens alone, after all that stands before."""
+    texts = [encoder.encode(text, None) for text in sentences]
+    nll, tokens = 0.0, 0
+    for text in texts:
+        for begin in range(1, len(text.ids), 4):
+            window = torch.tensor([text.ids[: begin + 4]])
+            scored = [k for k in text.answer if begin <= k < begin + 4]  # a token that is a blank alone counts for neither
+            labels = torch.full_like(window, -100)
+            labels[0, scored] = window[0, scored]
+            with torch.no_grad():
+                mean = lm.model(input_ids=window, labels=labels).loss
+            nll += float(mean) * len(scored) if scored else 0.0
+            tokens += len(scored)
+    (ours,) = kept(lm, [Text(str(k), "en", text) for k, text in enumerate(texts)])
+    assert ours.perplexity == pytest.approx(math.exp(nll / tokens), rel=1e-4)
 
 
 @pytest.mark.parametrize("pieces", [teachers.word_pieces, teachers.unigrams])
