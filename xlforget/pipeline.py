@@ -207,7 +207,8 @@ def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
     if stored:
         return Made.from_json(stored)
     method, pairs = asked.method, plan.parallel.usable()
-    tokens = method.made_tokens(given=bool(plan.corpus.retain))
+    # Some in any case: what becomes of text that no step reads tells of damage.
+    tokens = max(1, method.made_tokens(given=bool(plan.corpus.retain)))
     made = make(
         plan.base.lm, plan.base.encoder, plan.corpus, pairs, asked.samples, tokens, method.told, asked.seed, watch.progress
     )

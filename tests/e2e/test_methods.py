@@ -48,6 +48,7 @@ def test_a_run_ends_with_a_verdict_in_signed_papers_that_name_the_method(server:
         assert said.get("alphas", "").split() == [str(alpha) for alpha in asked.alphas]
         assert (said.get("alpha") in asked.alphas) == bool(asked.alphas)
         assert said["visits_most"] >= said["visits_least"] > 0
+        assert audit["data"]["retain"]["made, held out"]["samples"] > 0, "whatever a method reads, damage is measured"
         assert server.run(["verify", folder, "--key", "k.pub", "--ticket", "T-1"]).code == code
     finally:
         server.clear()

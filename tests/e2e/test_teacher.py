@@ -140,7 +140,7 @@ def with_a_layer_before_its_head(tokenizer: Any) -> Any:
 
 @pytest.mark.slow
 def test_a_model_whose_head_is_more_than_a_map_forgets_under_a_live_teacher_with_a_warning(tmp_path: Path) -> None:
-    make_place(tmp_path, make=with_a_layer_before_its_head)
+    make_place(tmp_path, make=with_a_layer_before_its_head, epochs=90)
     options = ["--out", "out", "--key", "k.pem", "--languages", "en,fr", "--rounds", "6", "--lr", "3e-3", "--samples", "64"]
     done = xlforget("apply", "request.jsonl", "--model", "model", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -192,5 +192,6 @@ def _gradients(lm: Lm, lessons: Sequence[_Lesson], total: int) -> None:
         at = [(k, position) for k, row in enumerate(batch.rows) for position in lessons[row].at]
         rows, positions = torch.tensor(at).T
         targets = batch.ids[rows, positions].to(lm.device)
-        logits = lm.head(lm.hidden(batch)[rows, positions - 1])
+        hidden = lm.hidden(batch)[rows, positions - 1]  # before the head, which ranks only share within a pass
+        logits = lm.head(hidden)
         (nn.functional.cross_entropy(logits, targets, reduction="sum") / total).backward()
