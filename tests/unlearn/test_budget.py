@@ -26,7 +26,6 @@ from xlforget.unlearn.task import Task
 
 NewLm = Callable[[int], Lm]
 SHAPES: Mapping[str, dict[str, Any]] = {
-    "narrow": {"vocabulary": 64_000, "width": 128, "layers": 2},
     "wide": {"vocabulary": 64_000, "width": 512, "layers": 2},
     "large vocabulary": {"vocabulary": 256_000, "width": 128, "layers": 2},
     "lora": {"vocabulary": 64_000, "width": 256, "layers": 4, "memory": {"lora_rank": 16}},

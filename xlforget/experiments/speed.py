@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from xlforget.errors import UsageError
-from xlforget.experiments import results, speed_tables
+from xlforget.experiments import results, speed_tables, speed_ways
 from xlforget.experiments.main import Bench
 from xlforget.experiments.runs import Say
 from xlforget.experiments.shapes import Shape, shape_of
@@ -71,7 +71,9 @@ def run(out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
 def _cost(way: str, shape: Shape, device: str, steps: int) -> Cost:
     if device.startswith("cuda"):
         return cost(way, shape, device, steps, torch.get_num_threads())
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+    forks = get_context("forkserver")
+    forks.set_forkserver_preload([speed_ways.__name__])  # what each would take seconds to import
+    with ProcessPoolExecutor(1, mp_context=forks) as alone:
         return alone.submit(cost, way, shape, device, steps, torch.get_num_threads()).result()
 
 
