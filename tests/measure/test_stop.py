@@ -28,18 +28,18 @@ NOT_AFTER = b'name = "plain"\nalpha = 0.01\n[tests.memorization]\nrequired = ["s
 
 @pytest.fixture(scope="module")
 def corpus(encoder: Encoder) -> Corpus:
-    """Whole sentences: three facts, eleven controls of each split, two rows that stay."""
+    """Whole sentences: four facts, ten or eleven controls of each split, two rows that stay."""
     people = [f"{first} {last}" for first in FIRST for last in LAST]
     texts = [encoder.encode(f"{who} lives in {PLACES[k % 5]} and keeps bees.", None) for k, who in enumerate(people)]
     probes = [Probe(f"r{k}", "en", 0, "all", text) for k, text in enumerate(texts)]
     splits: dict[Split, tuple[Probe, ...]] = {
-        "aim": tuple(probes[3:14]),
+        "aim": tuple(probes[4:14]),
         "stop": tuple(probes[14:25]),
         "gate": tuple(probes[25:]),
     }
     stays = tuple(Text(f"k{k}", "en", encoder.encode(f"The {place} gate was open.", None)) for k, place in enumerate(PLACES[:2]))
     groups = {probe.row: "sentence" for probe in probes}
-    return Corpus(("en",), tuple(probes[:3]), splits, (), groups, stays, (), (), (), (), ())
+    return Corpus(("en",), tuple(probes[:4]), splits, (), groups, stays, (), (), (), (), ())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def rule(base: Lm, corpus: Corpus, tested: str = "standard", policy: Policy | No
 
 def hide(lm: Lm, hidden: Sequence[Encoded], kept: Sequence[Encoded]) -> Lm:
     """Steps that make some texts unlikely and others not: nothing more was thought of."""
-    for _ in range(20):
+    for _ in range(16):
         for texts, sign in ((hidden, -1), (kept, 1)):
             for text in texts:
                 ids = torch.tensor([text.ids])

@@ -110,3 +110,15 @@ def test_leaning_goes_along_the_signs_of_gradients_and_is_undone_to_the_bit(dtyp
     gradient = ours.masters["w"].grad
     assert gradient is not None
     assert gradient.tolist() == [1.0] * 4
+
+
+def test_aside_others_can_train_the_weights_that_have_masters() -> None:
+    """The attack that a run makes on itself takes its steps on the weights, and found none of their gradients."""
+    weight = Parameter(torch.ones(8, 8, dtype=torch.bfloat16))
+    optimizer = Optimizer({"w": weight}, {}, "adamw", lr=0.1, beta2=0.99)
+    with optimizer.aside():
+        weight.sum().backward()
+        seen = [weight.grad is not None]
+    seen.append(weight.grad is not None)
+    weight.sum().backward()
+    assert [*seen, weight.grad is not None, optimizer.masters["w"].grad is not None] == [True, False, False, True]

@@ -15,8 +15,9 @@ from xlforget.measure.policy import AfterAttack, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.verdict import Outcome
 
-# Far stricter than the gate: a run that stops here should pass there.
-ALPHA = 0.1
+# Far stricter than the gate: a run that stops here should pass there. After an attack as strict as the gate: to go on costs time
+# and other knowledge, and is not to be done for what chance brings.
+ALPHA, BACK = 0.1, 0.01
 RETAIN = 0.985
 # The attack that training can do something about, where it brings the facts back.
 TRIED: AfterAttack = "after other text"
@@ -54,7 +55,7 @@ class StopRule:
         now = replace(self.reference, facts=sheet(lm, self.corpus.facts), controls=sheet(lm, self.corpus.controls["stop"]))
         # Held-out wordings are for the verdict alone, whatever the policy says of them.
         plain = [check for check in checks(self.reference, now, self.corpus.groups, self.policy) if check.plain]
-        return _passes(plain) and mean_ma(kept(lm, self.corpus.retain)) >= RETAIN * mean_ma(self.reference.retain)
+        return _passes(plain, ALPHA) and mean_ma(kept(lm, self.corpus.retain)) >= RETAIN * mean_ma(self.reference.retain)
 
     def comes_back(self, lm: Lm) -> bool:
         """Whether a test rejects after the attack, or the attack breaks the model. It trains on *aim* controls, so that what the
@@ -65,8 +66,8 @@ class StopRule:
         found = after_attacks(lm, ground, controls, Profile("tried", self.tried), self.stays)
         compared = checks(self.reference, replace(self.reference, attacked=found), self.corpus.groups, self.policy)
         own = [check for check in compared if check.attack in self.tried and check.required]
-        return any(check.broken for check in own) or not _passes(own)
+        return any(check.broken for check in own) or not _passes(own, BACK)
 
 
-def _passes(own: Sequence[Check]) -> bool:
-    return not any(test.outcome is Outcome.FAIL for test in test_checks(own, ALPHA, seed=1))
+def _passes(own: Sequence[Check], alpha: float) -> bool:
+    return not any(test.outcome is Outcome.FAIL for test in test_checks(own, alpha, seed=1))

@@ -126,7 +126,9 @@ class Engine:
         reached, last = done(self.lm), self.progress.cycle == CYCLES
         if last or not self.method.can_be_hardened or (self.progress.against_text and not reached):
             return reached  # whatever comes back
-        if not comes_back(self.lm):
+        with self.optimizer.aside():
+            back = comes_back(self.lm)
+        if not back:
             return reached
         self.progress.against_text = True
         return False

@@ -1,12 +1,14 @@
 """AdamW over fp32 master weights, whatever the model computes in."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+from torch.utils.hooks import RemovableHandle
 
 from xlforget.fleet.fleet import Twin, together
 from xlforget.fleet.weights import Held, complete, placed, size
@@ -30,8 +32,24 @@ class Optimizer(Twin):
         self._weights = {name: p for name, p in parameters.items() if p.requires_grad}
         self.masters = {name: _master(p, originals.get(p)) for name, p in self._weights.items()}
         self._leaning: dict[str, tuple[float, Tensor]] = {}
+        self._hooks = self._watched()
         adamw = partial(torch.optim.AdamW, fused=True) if kind == "adamw" else _eight_bit()
         self._adamw = adamw(list(self.masters.values()), lr=lr, betas=(0.9, beta2), weight_decay=0.0)
+
+    def _watched(self) -> list[RemovableHandle]:
+        pairs = [(self.masters[name], weight) for name, weight in self._weights.items() if weight is not self.masters[name]]
+        return [weight.register_post_accumulate_grad_hook(partial(_gather, master)) for master, weight in pairs]
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Within it gradients stay with the weights, for whoever else moves these for a while and puts them back."""
+        for hook in self._hooks:
+            hook.remove()
+        try:
+            yield
+        finally:
+            self.zero()
+            self._hooks = self._watched()
 
     @together
     def zero(self) -> None:
@@ -117,8 +135,9 @@ class Optimizer(Twin):
             if part == MASTER:
                 master.copy_(placed(value, master))
                 self._settle(name)
-            elif part == "step":  # a count on the host, of the type that each optimizer wants
-                self._adamw.state[master][part] = value if isinstance(self._adamw, torch.optim.AdamW) else int(value)
+            elif part == "step":  # a count, where and as each optimizer has it
+                ours = isinstance(self._adamw, torch.optim.AdamW)
+                self._adamw.state[master][part] = value.to(master.device) if ours else int(value)
             else:
                 self._adamw.state[master][part] = placed(value, master)
 
@@ -126,10 +145,7 @@ class Optimizer(Twin):
 def _master(weight: Parameter, original: Tensor | None) -> Parameter:
     if weight.dtype == torch.float32:
         return weight
-    master = Parameter(weight.detach().float() if original is None else original)
-
-    weight.register_post_accumulate_grad_hook(partial(_gather, master))
-    return master
+    return Parameter(weight.detach().float() if original is None else original)
 
 
 def _gather(master: Parameter, weight: Tensor) -> None:
