@@ -106,7 +106,7 @@ def _batches(asked: Apply, plan: Plan, made: Made) -> int:
     corpus, method = plan.corpus, asked.method
     drawn = _count([*made.train, *made.held_out]) - _count([*corpus.neighbours, *corpus.neutral])
     enough = method.made_tokens(given=bool(corpus.retain))
-    return min(-(-asked.samples // _rows(plan)), -(-enough // max(1, drawn)))
+    return min(-(-asked.samples // _rows(plan)), -(-max(1, enough) // max(1, drawn)))
 
 
 def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:

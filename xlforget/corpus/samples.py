@@ -70,8 +70,10 @@ def rows_at_once(lm: Lm, longest: int) -> int:
         return ROWS_CPU
     config = lm.model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    kept = 2 * config.num_hidden_layers * config.hidden_size // config.num_attention_heads * heads * lm.dtype.itemsize
-    fitting = SHARE * torch.cuda.get_device_properties(lm.device).total_memory / (kept * longest)
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    kept = 2 * config.num_hidden_layers * width * heads * lm.dtype.itemsize * longest
+    logits = 3 * 4 * config.vocab_size  # as such, and what is drawn by
+    fitting = SHARE * torch.cuda.get_device_properties(lm.device).total_memory / (kept + logits)
     return max(1, min(ROWS_ELSEWHERE, int(fitting)))
 
 

@@ -84,6 +84,8 @@ class _Stages:
         self.stages: list[Stage] = []
         self._cuda, self._say, self._now = device.startswith("cuda"), say, "reading the request"
         self._began = time.monotonic()
+        if self._cuda:  # of the model's training, where it was trained just now
+            torch.cuda.reset_peak_memory_stats()
 
     def stage(self, name: str) -> None:
         memory = torch.cuda.max_memory_allocated() / 2**30 if self._cuda else None

@@ -67,6 +67,8 @@ def holds(found: Mapping[str, Any]) -> bool:
     """Our step is within the targets, and its memory within the plain step's and a frozen head; a naive step that does not fit
     is no bound."""
     ours, plain = found["ways"]["ours"], found["ways"]["plain"]
+    if ours["floor"] is None or plain["memory"] is None:
+        return False
     quick = ours["floor"]["ratio"] <= TO_FLOOR and (ours["naive"] is None or ours["naive"]["ratio"] <= TO_NAIVE)
     return bool(quick and ours["memory"] <= plain["memory"] + found["frozen_head"])
 
