@@ -21,6 +21,8 @@ ALPHA, BACK = 0.1, 0.01
 RETAIN = 0.985
 # The attack that training can do something about, where it brings the facts back.
 TRIED: AfterAttack = "after other text"
+# Of the forms, the one whose facts have been seen to come back.
+SENTENCES = frozenset({"sentence"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class StopRule:
     ) -> "StopRule":
         """Measures ``base`` on these controls now, so it must be called before training changes the model."""
         reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
-        decides = {corpus.groups.get(probe.row) for probe in corpus.facts} & {*policy.tested(TRIED).required}
+        decides = SENTENCES & {corpus.groups.get(probe.row) for probe in corpus.facts} & {*policy.tested(TRIED).required}
         tried = tuple(name for name in profile.attacks if name == TRIED and decides)
         # What the attack costs the model before is known; what the facts score there is what they scored without it.
         sheets = Sheets(reference.facts, reference.controls)
