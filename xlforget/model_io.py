@@ -95,7 +95,7 @@ def _spread(where: Path, device: str) -> Lm:
     fleet = current()
     if fleet is None:
         return _checked(_load(where, device))
-    return weights.divide(_load(where, device, home="cpu"), fleet, _device(device))
+    return weights.divide(_load(where, device, home="cpu"), fleet, device_of(device))
 
 
 def _checked(model: Any) -> Lm:
@@ -112,7 +112,7 @@ def _load(where: Path, device: str, *, masked: bool = False, home: str = "") -> 
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    chosen = _device(device)
+    chosen = device_of(device)
     dtype = torch.float32 if chosen == "cpu" else "auto"
     try:
         kind: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
@@ -135,7 +135,7 @@ def _load(where: Path, device: str, *, masked: bool = False, home: str = "") -> 
         ) from None
 
 
-def _device(asked: str) -> str:
+def device_of(asked: str) -> str:
     """The device asked for, or the best there is. Raises UsageError DEVICE for one that is not there."""
     chosen = asked if asked != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     try:

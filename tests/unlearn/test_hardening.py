@@ -74,15 +74,20 @@ def test_the_halves_share_no_fact_and_change_from_step_to_step(world: World) -> 
     assert len(seen) > 2
 
 
-def test_one_fact_alone_is_unlearned_as_without(world: World) -> None:
-    alone = replace(world, task=replace(world.task, pairs=world.task.pairs[:2], levels=world.task.levels[:2]))
-    engine = alone.engine(alone.lm(), "adaptive", hardened=True)
+def is_taken_as_without(engine: Engine) -> None:
+    """Whether a step's gradients are those of what is asked, at the weights as they are."""
     asked = asked_by(engine)
     engine._backward(asked, engine.progress.budget)
     found = gradients(engine)
     engine.optimizer.zero()
     step.backward(engine.lm, engine.teacher, engine.texts, asked)
     assert all(map(torch.equal, found, gradients(engine)))
+
+
+def test_one_fact_alone_is_unlearned_as_without(world: World) -> None:
+    alone = replace(world, task=replace(world.task, pairs=world.task.pairs[:2], levels=world.task.levels[:2]))
+    engine = alone.engine(alone.lm(), "adaptive", hardened=True)
+    is_taken_as_without(engine)
 
 
 def goes_on(engine: Engine, comes_back: Callable[[Lm], bool], done: Callable[[Lm], bool] = lambda lm: True) -> int:
@@ -127,12 +132,7 @@ def test_at_every_second_step_the_gradient_is_that_where_other_text_was_learned_
 def test_all_other_steps_are_taken_as_without(others: World, hardened: bool, number: int) -> None:
     engine = others.engine(others.lm(), "adaptive")
     engine.progress.against_text, engine.progress.step = hardened, number
-    asked = asked_by(engine)
-    engine._backward(asked, engine.progress.budget)
-    found = gradients(engine)
-    engine.optimizer.zero()
-    step.backward(engine.lm, engine.teacher, engine.texts, asked)
-    assert all(map(torch.equal, found, gradients(engine)))
+    is_taken_as_without(engine)
 
 
 def test_a_run_goes_on_against_other_text_only_where_that_brings_the_facts_back(others: World) -> None:

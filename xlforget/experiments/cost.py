@@ -18,6 +18,7 @@ from xlforget.experiments.runs import Say
 from xlforget.experiments.sets import Set
 from xlforget.experiments.shapes import SHAPES, Shape, shape_of
 from xlforget.measure.verdict import Outcome
+from xlforget.model_io import device_of
 from xlforget.output import Applied
 from xlforget.unlearn.engine import Round
 from xlforget.unlearn.memory import Memory, suited
@@ -40,9 +41,9 @@ def run(dataset: str, data: Path | None, out: Path, shape: str, device: str, *, 
     """Erase the set's request from a model of ``shape`` that has learned it by heart. ``passed``: the gate passed, and
     there was something to forget.
 
-    Raises UsageError for a shape that is none and where the data is not there.
+    Raises UsageError for a shape or a device that is none and where the data is not there.
     """
-    say = _timed(say)
+    say, device = _timed(say), device_of(device)
     shaped = shape_of("tiny" if quick else shape, SHAPES)
     chosen = invented_data.QUICK if quick else choose(dataset)
     folder = out / chosen.name / shaped.name

@@ -47,16 +47,12 @@ def train_large(
 def _random(shape: Shape, tokenizer: PreTrainedTokenizerFast, device: str) -> LlamaForCausalLM:
     torch.manual_seed(0)
     tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
-    before = torch.get_default_dtype()
-    # Adapters are trained beside weights that never are fp32.
-    torch.set_default_dtype(torch.bfloat16 if shape.rank else torch.float32)
-    try:
-        with torch.device(device):
-            model = LlamaForCausalLM(shape.config(CONTEXT, **tokens))
-        model.eval()
-        return model
-    finally:
-        torch.set_default_dtype(before)
+    with torch.device(device):
+        model = LlamaForCausalLM(shape.config(CONTEXT, **tokens))
+    model.eval()
+    if shape.rank:  # what adapters are trained beside needs no master weights
+        model.to(torch.bfloat16)  # type: ignore[arg-type]
+    return model
 
 
 def _memorise(lm: Lm, texts: Sequence[Encoded], shape: Shape, say: Say) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from xlforget.errors import UsageError
 from xlforget.experiments import results, speed_tables, speed_ways
 from xlforget.experiments.main import Bench
 from xlforget.experiments.runs import Say
 from xlforget.experiments.shapes import Shape, shape_of
 from xlforget.experiments.speed_ways import WAYS, Bed, Texts
+from xlforget.model_io import device_of
 
 TEXTS = {
     "tiny": Texts(retain=6, pairs=3, lengths=(12, 20)),
@@ -52,8 +52,7 @@ def run(out: Path, shape: str, device: str, *, quick: bool, say: Say) -> Bench:
     Raises UsageError for a shape or a device that is none.
     """
     chosen = shape_of("tiny" if quick else shape, TEXTS)
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("There is no CUDA device here.", do="Use --device cpu.", code="DEVICE")
+    device = device_of(device)
     steps, turns = (2, 1) if quick else (5, TURNS)
     costs: list[Cost] = []
     for turn in range(turns):

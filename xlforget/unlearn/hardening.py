@@ -33,10 +33,7 @@ class AgainstFacts:
     """Adds to a step's gradients those of the pairs' answers at weights that have learned other facts again."""
 
     def __init__(self, task: Task, optimizer: Optimizer) -> None:
-        first = len(task.given) + len(task.made)
-        told = first + len(task.pairs) + len(task.rivals)
-        self._facts = {first + k: pair.row for k, pair in enumerate(task.pairs)}
-        self._facts |= {told + k: one.row for k, one in enumerate(task.told)}
+        self._facts = {place: pair.row for place, pair in task.about.items()}
         self._seed, self._optimizer = task.seed, optimizer
 
     def add(self, asked: Sequence[Asked], step: int, backward: Backward) -> None:
@@ -72,11 +69,7 @@ class AgainstText:
 
     def __init__(self, task: Task, lm: Lm, optimizer: Optimizer) -> None:
         self._task, self._lm, self._optimizer, self._texts = task, lm, optimizer, task.texts
-        first = len(task.given) + len(task.made)
-        told = first + len(task.pairs) + len(task.rivals)
-        self._langs = {first + k: pair.lang for k, pair in enumerate(task.pairs)}
-        self._langs |= {first + len(task.pairs) + k: task.pairs[i].lang for i, own in task.rivals_of.items() for k in own}
-        self._langs |= {told + k: one.lang for k, one in enumerate(task.told)}
+        self._langs = {place: pair.lang for place, pair in task.about.items()}
 
     def backward(self, asked: Sequence[Asked], step: int, backward: Backward) -> Floats:
         """As ``backward``, which adds gradients of what it is asked; all that there are when this is called are dropped."""

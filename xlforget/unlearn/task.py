@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,13 @@ from numpy.typing import NDArray
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.unlearn.told import Told
+
+
+class Pair(NamedTuple):
+    """A fact (``row``) in a language."""
+
+    row: str
+    lang: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,15 @@ class Task:
     told_of: Mapping[int, Sequence[int]] = field(default_factory=dict)
     asks_answers: bool = False
     others: Sequence[int] = ()
+
+    @property
+    def about(self) -> dict[int, Pair]:
+        """By place in ``texts``, the fact and the language of pairs, of their rivals and of what the model tells."""
+        first = len(self.given) + len(self.made)
+        rivals, told = first + len(self.pairs), first + len(self.pairs) + len(self.rivals)
+        found = {first + k: Pair(pair.row, pair.lang) for k, pair in enumerate(self.pairs)}
+        found |= {rivals + k: found[first + i] for i, own in self.rivals_of.items() for k in own}
+        return found | {told + k: Pair(one.row, one.lang) for k, one in enumerate(self.told)}
 
     @property
     def texts(self) -> list[Encoded]:

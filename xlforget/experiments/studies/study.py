@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,6 +14,7 @@ import torch
 
 from xlforget import __version__
 from xlforget.experiments.runs import Say
+from xlforget.experiments.sets import put
 from xlforget.experiments.studies.bed import Bed
 from xlforget.unlearn.methods import METHODS, Method
 
@@ -151,8 +151,5 @@ def _read(folder: Path, cell: Cell, bed: Bed) -> Figures | None:
 
 
 def _write(folder: Path, cell: Cell, bed: Bed, figures: Figures) -> None:
-    target = folder / f"{cell.name}.json"
-    part = target.with_suffix(f".{os.getpid()}.part")
     told = {"key": _key(cell, bed), "arm": cell.arm.name, "seed": cell.seed, "figures": figures}
-    part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    part.replace(target)
+    put(folder / f"{cell.name}.json", [json.dumps(told, indent=2)])
