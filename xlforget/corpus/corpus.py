@@ -1,6 +1,5 @@
 """All text of a run in tokens: facts, controls, retain rows, bystanders, unseen text."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
 from xlforget.corpus.probes import FIRST, RIVALS, Probe, Refused, encode_pairs
 from xlforget.corpus.texts import neutral
+from xlforget.corpus.withheld import withheld
 from xlforget.errors import UsageError
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 from xlforget.parallel.translators import get_translator
@@ -20,8 +20,6 @@ from xlforget.request.phrasebook import MissingWording
 
 CONTROL_ROWS = 300
 ALTERNATIVES = 3
-BYSTANDER_ROWS = 64
-BYSTANDER_SHARE = 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def build(
     facts, refused = encode_pairs(encoder, pairs, ALTERNATIVES)
     made = make_controls(request, pairs, langs, retain, unseen, seed)
     probes = encode_controls(encoder, made)
-    held = {row.id for row in retain if held_out(row, len(retain))}
+    held = withheld(retain)
     rows = _texts(encoder, retain, langs)
     if retain and not rows:
         raise UsageError(
@@ -120,14 +118,6 @@ def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tupl
 def _never_trained_on(unseen: Sequence[Fact]) -> list[Fact]:
     """Unseen rows less those that training aims at, which it also imitates."""
     return [row for number, row in enumerate(unseen) if split_of(controls_room.unseen_row(number)) != "aim"]
-
-
-def held_out(row: Fact, rows: int) -> bool:
-    """Whether a retain row is a bystander: measured, never trained on. An eighth of the rows, by hash, where there are many."""
-    structured = row.structured.model_dump_json() if row.structured else ""
-    told = repr([sorted((lang, s.text) for lang, s in row.statements.items()), structured])
-    digest = hashlib.sha256(told.encode()).digest()
-    return rows >= BYSTANDER_ROWS and digest[0] % BYSTANDER_SHARE == 0
 
 
 def _texts(encoder: Encoder, rows: Sequence[Fact], langs: Sequence[str]) -> list[Text]:
