@@ -17,7 +17,7 @@ from xlforget.errors import MachineError
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.profiles import profile
-from xlforget.measure.stop import StopRule
+from xlforget.measure.stop import StopRule, to_try
 from xlforget.planning import Plan
 from xlforget.unlearn.budget import Budget, estimate
 from xlforget.unlearn.checkpoint import SHARE
@@ -80,7 +80,7 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
     batches = _batches(asked, plan, made)
     tokens = _counted(asked, plan, made, batches)
     budget = min(plan.base.lm.trained_tokens, tokens.forget_step + tokens.retain_step)
-    memory = estimate(plan.base.lm, asked.memory, _texts(plan, made), budget, tokens.cached)
+    memory = estimate(plan.base.lm, asked.memory, _texts(plan, made), budget, tokens.cached, leans=_leans(asked, plan))
     free = _free(plan.base.lm.device) + memory.loaded
     seconds = _tried(asked, plan, made, clock) if memory.peak <= free else None
     if seconds:
@@ -95,6 +95,16 @@ def _made(asked: Apply, plan: Plan) -> Made:
         plan.base.lm, plan.base.encoder, plan.corpus, plan.parallel.usable(), count, count * 2**20, asked.method.told, asked.seed,
         lambda done, total: None,
     )  # fmt: skip
+
+
+def _leans(asked: Apply, plan: Plan) -> bool:
+    """Whether steps may be taken where something was learned again."""
+    return asked.method.hardened or _goes_on(asked, plan)
+
+
+def _goes_on(asked: Apply, plan: Plan) -> bool:
+    """Whether the run tries the attack on itself, to go on against it."""
+    return asked.method.can_be_hardened and bool(to_try(plan.corpus, plan.policy, profile(asked.profile)))
 
 
 def _rows(plan: Plan) -> int:
@@ -146,7 +156,8 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     with clock("stopping"):
         stop.reached(lm)
     with clock("trying"):
-        stop.comes_back(lm)
+        if _goes_on(asked, plan):
+            stop.comes_back(lm)
     with clock("beginning"):
         engine = Engine(lm, task_of(lm, corpus, made, method, asked.seed), replace(method, lr=0.0), memory=asked.memory)
     try:

@@ -104,6 +104,20 @@ def test_the_moments_are_what_is_counted(new_lm: NewLm, texts: list[Encoded]) ->
     assert held == estimate(lm, Memory(), texts, 64, 0).optimizer
 
 
+def test_a_step_where_something_was_learned_again_holds_one_more_copy_of_what_is_trained(
+    new_lm: NewLm, texts: list[Encoded]
+) -> None:
+    lm = new_lm(0)
+    optimizer = Optimizer(dict(lm.model.named_parameters()), {}, "adamw", lr=1e-3, beta2=0.99)
+    sum(p.sum() for p in lm.model.parameters()).backward()
+    at = {id(p): p.detach().clone() for p in lm.model.parameters()}
+    optimizer.lean(0.1)
+    held = sum(own.nbytes for p in lm.model.parameters() if not torch.equal(own := at[id(p)], p))
+    assert held == estimate(lm, Memory(), texts, 64, 0, leans=True).leaning > 0
+    plain, leaning = (estimate(lm, Memory(), texts, 64, 0, leans=leans).training for leans in (False, True))
+    assert leaning - plain == sum(p.nbytes for p in lm.model.parameters())
+
+
 def test_longer_batches_need_more_and_recomputed_ones_less(new_lm: NewLm, texts: list[Encoded]) -> None:
     small, large = (estimate(new_lm(0), Memory(), texts * 20, tokens, 0).step for tokens in (256, 4096))
     again = estimate(new_lm(0), Memory(checkpointing=True), texts * 20, 4096, 0).step

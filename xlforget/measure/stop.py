@@ -45,8 +45,7 @@ class StopRule:
     ) -> "StopRule":
         """Measures ``base`` on these controls now, so it must be called before training changes the model."""
         reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
-        decides = SENTENCES & {corpus.groups.get(probe.row) for probe in corpus.facts} & {*policy.tested(TRIED).required}
-        tried = tuple(name for name in profile.attacks if name == TRIED and decides)
+        tried = to_try(corpus, policy, profile)
         # What the attack costs the model before is known; what the facts score there is what they scored without it.
         sheets = Sheets(reference.facts, reference.controls)
         attacked: dict[str, Attacked] = {name: Attacked(sheets, before.attacked[name].costs) for name in tried}
@@ -73,3 +72,9 @@ class StopRule:
 
 def _passes(own: Sequence[Check], alpha: float) -> bool:
     return not any(test.outcome is Outcome.FAIL for test in test_checks(own, alpha, seed=1))
+
+
+def to_try(corpus: Corpus, policy: Policy, profile: Profile) -> tuple[AfterAttack, ...]:
+    """The attack to try in training: one that the verdict on sentences will be taken after."""
+    decides = SENTENCES & {corpus.groups.get(probe.row) for probe in corpus.facts} & {*policy.tested(TRIED).required}
+    return tuple(name for name in profile.attacks if name == TRIED and decides)

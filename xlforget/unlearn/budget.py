@@ -38,8 +38,9 @@ LIBRARIES = 120 << 20
 class Budget:
     """Bytes on the device that trains, of a run's process beyond what an idle one has.
 
-    ``weights``: masters too; ``cache``: the teacher's states; ``step``: what a step needs for a while. ``loaded``: weights
-    as they were loaded; ``measuring``: what measuring needs beside them, and beside the model that was written.
+    ``weights``: masters too; ``cache``: the teacher's states; ``leaning``: the weights as they were, while a step is taken where
+    something was learned again; ``step``: what a step needs for a while. ``loaded``: weights as they were loaded; ``measuring``:
+    what measuring needs beside them, and beside the model that was written.
     """
 
     weights: int
@@ -47,21 +48,23 @@ class Budget:
     optimizer: int
     head: int
     cache: int
+    leaning: int
     step: int
     loaded: int
     measuring: int
 
     @property
     def training(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.head + self.cache + self.step
+        return self.weights + self.gradients + self.optimizer + self.head + self.cache + self.leaning + self.step
 
     @property
     def peak(self) -> int:
         return max(self.training, 2 * self.loaded + self.measuring)
 
 
-def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cached: int) -> Budget:
-    """For a model as it was loaded. ``texts``: those that steps are made of, ``cached``: token positions of the teacher."""
+def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cached: int, *, leans: bool = False) -> Budget:
+    """For a model as it was loaded. ``texts``: those that steps are made of, ``cached``: token positions of the teacher;
+    ``leans``: steps may be taken where something was learned again (`hardening`)."""
     dtype, (entries, width) = chosen(memory.precision, lm.device), _shape(lm)
     head = 0 if lm.whole else entries * width
     parameters = list(lm.model.parameters())
@@ -78,6 +81,7 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
         optimizer=int(trained * _moments(memory)),
         head=head * dtype.itemsize,
         cache=cached * width * dtype.itemsize,
+        leaning=trained * FULL if leans else 0,
         step=int(passes if memory.lora_rank else max(passes, 2 * largest * FULL)),
         loaded=sum(p.nbytes for p in parameters),
         measuring=LOGITS * matrix,
