@@ -21,7 +21,7 @@ from xlforget.request.fact import Structured
 LANGUAGES = ("en", "es", "fr", "hi", "ar", "zh")
 REQUESTED, KEPT, STRANGERS = 1, 2, 15
 SEED = 20240612
-VOCABULARY, EPOCHS, RATE = 4096, 22, 4e-3
+VOCABULARY, EPOCHS, RATE = 4096, 40, 4e-3
 CONTEXT = 128
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from xlforget.corpus import samples
-from xlforget.corpus.samples import Stated, _draw, go_on, sample
+from xlforget.corpus.samples import FREE, Stated, _draw, go_on, sample
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair, Wording
 
@@ -26,6 +26,17 @@ def test_a_seed_gives_one_set_of_samples_and_another_seed_another(new_lm: NewLm)
     assert len(one) == 7
     assert len(set(one)) > 1
     assert one[:3] != one[4:], "every batch has its own"
+
+
+def test_a_low_temperature_goes_on_with_what_is_likely_behind_the_first_tokens(new_lm: NewLm) -> None:
+    lm = new_lm(0)
+    chance, cold = (sample(lm, [0], 20, end=None, longest=FREE + 6, seed=3, temperature=t) for t in (1.0, 1e-4))
+    assert [text[:FREE] for text in cold] == [text[:FREE] for text in chance], "texts begin alike"
+    assert len({text[:FREE] for text in cold}) > 10
+    assert cold != chance
+    for text in cold:
+        logits = lm.model(input_ids=torch.tensor([text])).logits[0]
+        assert list(text[FREE:]) == logits[FREE - 1 : -1].argmax(-1).tolist()
 
 
 def test_samples_end_at_the_end_sign_or_the_longest(new_lm: NewLm) -> None:

@@ -21,6 +21,8 @@ COMMON = 200
 # Texts that are drawn side by side, at most; what attention keeps of them takes a share of an accelerator's memory.
 ROWS_CPU, ROWS_ELSEWHERE = 256, 2048
 SHARE = 1 / 6
+# Tokens of a text that are always drawn at temperature 1, so that texts begin in many ways (cf. arXiv 2012.07805, section 5.1).
+FREE = 8
 
 
 class _Batch(NamedTuple):
@@ -28,6 +30,7 @@ class _Batch(NamedTuple):
 
     starts: Sequence[Ids]
     seed: int
+    temperature: float
 
 
 def sample(
@@ -39,18 +42,20 @@ def sample(
     longest: int,
     seed: int,
     tokens: int | None = None,
+    temperature: float = 1.0,
     rows: int | None = None,
     progress: Progress | None = None,
 ) -> list[Ids]:
-    """``count`` ancestral samples (temperature 1, whole vocabulary) that begin with the tokens ``start``.
+    """``count`` ancestral samples (whole vocabulary) that begin with the tokens ``start``.
 
-    Each ends with ``end`` or after ``longest`` tokens. No more are drawn once they hold ``tokens`` tokens together. The same
-    seed gives the same samples on the same machine, but for rounding on any number of processes.
+    Each ends with ``end`` or after ``longest`` tokens. ``temperature``: of the tokens behind the first `FREE`; below 1 a text
+    goes on with what the model is sure of. No more are drawn once they hold ``tokens`` tokens together. The same seed gives the
+    same samples on the same machine, but for rounding on any number of processes.
     """
     rows = rows or rows_at_once(lm, longest)
     fleet = fleet_of(lm)
     abreast = fleet.size if fleet else 1
-    batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at) for at in range(0, count, rows)]
+    batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at, temperature) for at in range(0, count, rows)]
     out: list[Ids] = []
     held = 0
     while batches and (tokens is None or held < tokens):
@@ -77,12 +82,15 @@ def rows_at_once(lm: Lm, longest: int) -> int:
     return max(1, min(ROWS_ELSEWHERE, int(fitting)))
 
 
-def go_on(lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int) -> list[Ids]:
-    """One ancestral sample that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in all."""
+def go_on(
+    lm: Lm, starts: Sequence[Ids], *, end: int | None, longest: int, most: int, seed: int, temperature: float = 1.0
+) -> list[Ids]:
+    """One sample, as `sample` draws it, that begins with each of ``starts``, with up to ``longest`` tokens more and ``most`` in
+    all."""
     order = sorted(range(len(starts)), key=lambda place: len(starts[place]))
     rows = rows_at_once(lm, min(most, max(map(len, starts), default=0) + longest))
     places = [order[at : at + rows] for at in range(0, len(order), rows)]
-    batches = [_Batch([starts[place] for place in own], seed + number) for number, own in enumerate(places)]
+    batches = [_Batch([starts[place] for place in own], seed + number, temperature) for number, own in enumerate(places)]
     found: dict[int, Ids] = {}
     for own, batch in zip(places, batches, strict=True):
         (texts,) = _drawn(lm, [batch], end, longest, most)
@@ -114,7 +122,7 @@ def _batch(lm: Lm, batch: _Batch, end: int | None, more: int, most: int, generat
     feed = torch.tensor([texts[row] for row in alive], device=lm.device)
     while alive:
         logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
-        tokens = _draw(logits, generator)[:, 0].tolist()
+        tokens = _draw(logits / (batch.temperature if length >= FREE else 1.0), generator)[:, 0].tolist()
         for row, token in zip(alive, tokens, strict=True):
             texts[row].append(starts[row][length] if length < len(starts[row]) else token)
         length += 1

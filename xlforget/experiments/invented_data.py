@@ -36,7 +36,7 @@ STUDIED = Set("phrasebook-studies", ("en", "fr", "ar", "zh"), epochs=10, vocabul
 QUICK_STUDIED = replace(STUDIED, name="phrasebook-studies-quick", languages=("en", "ar"), epochs=32)
 SIZES = {
     INVENTED.name: Size(),
-    QUICK.name: Size(),
+    QUICK.name: Size(FEWER),
     STUDIED.name: Size(FEWER, requested=2, kept=3, bystanders=3, strangers=4, tuning=2),
     QUICK_STUDIED.name: Size(FEWER, strangers=4, tuning=1),
 }

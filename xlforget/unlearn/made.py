@@ -14,6 +14,8 @@ from xlforget.unlearn.told import Told, beginnings, told_in
 
 SHORTEST, LONGEST = 24, 192
 HELD_OUT = 16
+# Texts go on with what the model is rather sure of: what it knows and must keep, or must forget, stands in more of them.
+TEMPERATURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ def make(
     """
     decode, start, end = _ends(encoder.tokenizer)
     longest = longest_of(corpus)
-    drawn = sample(lm, start, samples, end=end, longest=longest, tokens=tokens, seed=seed, progress=progress)
+    how: Any = {"end": end, "longest": longest, "seed": seed, "temperature": TEMPERATURE}
+    drawn = sample(lm, start, samples, tokens=tokens, progress=progress, **how)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
     cut = len(good) // HELD_OUT
-    more = go_on(lm, _begun(corpus, begun, samples, seed), end=end, longest=longest, most=encoder.context, seed=seed)
+    more = go_on(lm, _begun(corpus, begun, samples, seed), most=encoder.context, **how)
     told = told_in((*texts, *(decode(ids, skip_special_tokens=True) for ids in more)), states, encoder) if begun else ()
     return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good), told)
 
