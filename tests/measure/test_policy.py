@@ -83,7 +83,9 @@ def test_it_judges_by_it_and_names_it() -> None:
     found = verdict(default(), BASE, model(0.1, kept=0.89, bystanders=0.5))
     assert found.passed
     assert found.policy == default().judged_by
-    assert any(warning.startswith("bystanders MA:") for warning in found.warnings)
+    assert [warning for warning in found.warnings if warning.startswith("bystanders MA:")] == [
+        "bystanders MA: of before 0.556, 0.556 in en, 0.556 in fr; the aim is at least 0.95."
+    ]
     assert not verdict(default(), BASE, model(0.1, kept=0.8)).passed
     assert verdict(default(), model(0.9, kept=None), model(0.1, kept=None)).passed, "damage is gated where text was given"
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, required
+from xlforget.measure.kept import MADE
 from xlforget.measure.planned import Planned
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
@@ -150,10 +151,7 @@ def gate(
         languages=rows,
         smallest_leak=smallest_leak(checks, alpha, seed) if power else None,
         nothing_memorised=judge.nothing_memorised(tests, rows),
-        warnings=(
-            *warnings,
-            *(_damage(bound) for bound in bounds if not bound.required and bound.outcome is Outcome.FAIL),
-        ),
+        warnings=(*warnings, *_damage([bound for bound in bounds if not bound.required and bound.outcome is Outcome.FAIL])),
         policy=policy.judged_by,
     )
 
@@ -174,6 +172,12 @@ def _report(check: Check, alpha: float, seed: int) -> list[str]:
     ]
 
 
-def _damage(bound: Bound) -> str:
-    where = f" ({bound.lang})" if bound.lang else ""
-    return f"{bound.name}{where}: {bound.ratio:.3f} of before; the aim is {bound.direction} {bound.bound:g}."
+def _damage(missed: Sequence[Bound]) -> list[str]:
+    """A sentence for each figure, with all languages in which its aim is missed."""
+    found: dict[tuple[str, str, float], list[str]] = {}
+    for bound in missed:
+        where = {None: "", MADE: " of its own samples"}.get(bound.lang, f" in {bound.lang}")
+        found.setdefault((bound.name, bound.direction, bound.bound), []).append(f"{bound.ratio:.3f}{where}")
+    return [
+        f"{name}: of before {', '.join(own)}; the aim is {direction} {aim:g}." for (name, direction, aim), own in found.items()
+    ]
