@@ -35,6 +35,44 @@ def test_of_a_person_all_rows_are_withheld_or_none(row: Callable[[int, int], Fac
     assert 120 // SHARE <= len(held) <= 120 // SHARE + 5
 
 
+def test_one_answer_links_rows_of_different_languages() -> None:
+    rows = [worded(person, 0) for person in range(60)]
+    each = [
+        row.model_copy(update={"id": f"{row.id} {lang}", "statements": {lang: row.statements[lang]}})
+        for row in rows
+        for lang in ("en", "fr")
+    ]
+    held = withheld(each)
+    assert len(held) == 16
+    assert {f"{row.id} en" in held for row in rows} == {True, False}
+    assert all((f"{row.id} en" in held) == (f"{row.id} fr" in held) for row in rows)
+
+
+def test_an_alias_is_a_name() -> None:
+    rows = [structured(person, 0) for person in range(40)]
+    others = [
+        row.model_copy(
+            update={
+                "id": f"other {row.id}",
+                "structured": row.structured.model_copy(
+                    update={"subject": {"hi": "ज़ोरवाना"}, "aliases": {"en": (row.structured.subject["*"],)}}
+                ),
+            }
+        )
+        for row in rows[:1]
+        if row.structured
+    ]
+    assert len(subjects([*rows, *others])) == 40
+
+
+def test_copies_of_a_text_stay_together() -> None:
+    rows = [sentence(person, 0).model_copy(update={"id": f"{person} copy {copy}"}) for copy in range(3) for person in range(30)]
+    held = withheld(rows)
+    assert 11 <= len(held) <= 13
+    assert all(len({f"{person} copy {copy}" in held for copy in range(3)}) == 1 for person in range(30))
+    assert withheld(rows[::-1]) == held
+
+
 def test_texts_without_an_answer_stand_for_themselves() -> None:
     rows = [sentence(person, k) for person in range(16) for k in range(5)]
     assert len(withheld(rows)) == 80 // SHARE

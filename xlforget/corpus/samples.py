@@ -21,7 +21,8 @@ COMMON = 200
 # Texts that are drawn side by side, at most; what attention keeps of them takes a share of an accelerator's memory.
 ROWS_CPU, ROWS_ELSEWHERE = 256, 2048
 SHARE = 1 / 6
-# Tokens of a text that are always drawn at temperature 1, so that texts begin in many ways (cf. arXiv 2012.07805, section 5.1).
+# Tokens of a text, given ones too, behind which a temperature counts, so that texts begin in many ways (cf. arXiv 2012.07805,
+# section 5.1).
 FREE = 8
 
 
@@ -46,7 +47,7 @@ def sample(
     rows: int | None = None,
     progress: Progress | None = None,
 ) -> list[Ids]:
-    """``count`` ancestral samples (whole vocabulary) that begin with the tokens ``start``.
+    """``count`` texts drawn token by token (whole vocabulary) that begin with the tokens ``start``.
 
     Each ends with ``end`` or after ``longest`` tokens. ``temperature``: of the tokens behind the first `FREE`; below 1 a text
     goes on with what the model is sure of. No more are drawn once they hold ``tokens`` tokens together. The same seed gives the
@@ -122,7 +123,9 @@ def _batch(lm: Lm, batch: _Batch, end: int | None, more: int, most: int, generat
     feed = torch.tensor([texts[row] for row in alive], device=lm.device)
     while alive:
         logits = lm.model(input_ids=feed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float()
-        tokens = _draw(logits / (batch.temperature if length >= FREE else 1.0), generator)[:, 0].tolist()
+        if length >= FREE and batch.temperature != 1:
+            logits = logits.div_(batch.temperature)
+        tokens = _draw(logits, generator)[:, 0].tolist()
         for row, token in zip(alive, tokens, strict=True):
             texts[row].append(starts[row][length] if length < len(starts[row]) else token)
         length += 1

@@ -1,9 +1,10 @@
-"""Which retain rows are bystanders: measured, never trained on, and about nobody whom training reads about.
+"""Which retain rows are bystanders: measured, never trained on, and of subjects of whom training reads no other row.
 
 A row that is trained on protects what other rows say of the same person, too: rows held out one by one would hide the damage.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,9 +18,10 @@ SHARE = 8
 
 
 def withheld(rows: Sequence[Fact]) -> frozenset[str]:
-    """Ids of about an eighth of the rows, all rows about one subject or none of them; of none where there are few rows.
+    """Ids of about an eighth of the rows, all rows about one subject or none of them.
 
-    Which ones follows from what the rows say, not from their order. A subject with more than a quarter of the rows is kept.
+    Which ones follows from what the rows say, not from their order. A subject with more than a quarter of the rows is kept; there
+    are none where rows are few, or where a few subjects have them all.
     """
     if len(rows) < FEWEST_ROWS:
         return frozenset()
@@ -31,11 +33,11 @@ def withheld(rows: Sequence[Fact]) -> frozenset[str]:
 
 
 def subjects(rows: Sequence[Fact]) -> list[list[Fact]]:
-    """The rows by whom they are about, as far as they tell: rows of form 4 with a name in common, texts with an answer in
-    common, and a text without an answer alone."""
-    keys = [_named(row) or {("row", str(place))} for place, row in enumerate(rows)]
-    columns = {key: place for place, key in enumerate(dict.fromkeys(key for own in keys for key in sorted(own)))}
-    at = np.array([(row, columns[key]) for row, own in enumerate(keys) for key in own]).T
+    """The rows by whom they are about, as far as they tell: rows of form 4 with a name in common, in whatever language, texts
+    with an answer in common, and copies of a text without one."""
+    keys = [_keys(row) for row in rows]
+    columns = {key: place for place, key in enumerate(dict.fromkeys(key for own in keys for key in own))}
+    at = np.array([(row, columns[key]) for row, own in enumerate(keys) for key in own]).reshape(-1, 2).T
     linked = coo_array((np.ones(at.shape[1]), (at[0], len(rows) + at[1])), shape=(len(rows) + len(columns),) * 2)
     _, labels = connected_components(linked, directed=False)
     found: dict[int, list[Fact]] = {}
@@ -44,17 +46,15 @@ def subjects(rows: Sequence[Fact]) -> list[list[Fact]]:
     return list(found.values())
 
 
-def _named(row: Fact) -> set[tuple[str, str]]:
-    """Names of the subject of a row of form 4; of another row its answers, which wordings of one fact share."""
+def _keys(row: Fact) -> list[tuple[str, str]]:
+    """What a row has in common with others about its subject: names in form 4; else answers, which wordings of one fact share."""
     if row.structured:
-        return {("subject", name) for name in row.structured.subject.values()}
-    return {(lang, s.answer) for lang, s in row.statements.items() if s.span}
+        names = [*row.structured.subject.values(), *(name for own in row.structured.aliases.values() for name in own)]
+        return [("subject", name) for name in names]
+    return [("answer" if s.span else "text", s.answer) for s in row.statements.values()]
 
 
 def _digest(rows: Sequence[Fact]) -> bytes:
     """Of what the rows say, whatever their order and ids."""
-    told = sorted(
-        repr([sorted((lang, s.text) for lang, s in row.statements.items()), row.structured and row.structured.model_dump_json()])
-        for row in rows
-    )
+    told = sorted(json.dumps(row.model_dump(exclude={"id", "line"}), sort_keys=True) for row in rows)
     return hashlib.sha256(repr(told).encode()).digest()

@@ -30,7 +30,7 @@ class Size:
 
 
 INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1024, vocabulary=4096)
-QUICK = Set("phrasebook-quick", ("en", "hi"), epochs=44, vocabulary=1500, layers=2, width=96, rate=6e-3)
+QUICK = Set("phrasebook-quick", ("en", "hi"), batch_tokens=512, vocabulary=1500, layers=2, width=96, rate=5e-3)
 # Two languages that share a script, and two more scripts; so small that a run takes half a minute of one core.
 STUDIED = Set("phrasebook-studies", ("en", "fr", "ar", "zh"), epochs=10, vocabulary=2048, layers=2, width=96, rate=6e-3, step=0.5)
 QUICK_STUDIED = replace(STUDIED, name="phrasebook-studies-quick", languages=("en", "ar"), epochs=32)

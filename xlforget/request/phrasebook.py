@@ -1,6 +1,6 @@
 """The phrasebook: relations that deletion requests are about, worded in several languages, as files that people edit.
 
-The files are ``phrasebook/<relation>.toml`` beside this module; README says how to add a relation or a language.
+The files are ``phrasebook/<relation>.toml`` beside this module.
 """
 
 import re

@@ -74,10 +74,12 @@ def make(
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
-    cut = len(good) // HELD_OUT
+    held = good[: len(good) // HELD_OUT]
     more = go_on(lm, _begun(corpus, begun, samples, seed), most=encoder.context, **how)
     told = told_in((*texts, *(decode(ids, skip_special_tokens=True) for ids in more)), states, encoder) if begun else ()
-    return Made((*good[cut:], *corpus.neighbours, *corpus.neutral), tuple(good[:cut]), len(drawn), len(drawn) - len(good), told)
+    seen_nowhere = frozenset(held)  # what the model knows by heart it says again and again
+    train = [text for text in good[len(held) :] if text not in seen_nowhere]
+    return Made((*train, *corpus.neighbours, *corpus.neutral), tuple(held), len(drawn), len(drawn) - len(good), told)
 
 
 def _begun(corpus: Corpus, each: int, most: int, seed: int) -> list[Ids]:
