@@ -194,7 +194,9 @@ class Engine:
     def _balance(self, distance: float) -> None:
         done = self.progress.step // self.method.steps_per_round
         due = self.method.due * self.rounds if self.progress.cycle == 0 else 0.0
-        near = self.method.near * self.aims.spread * 0.5**self.progress.cycle
+        # Against other text answers are led past their levels: to ask for ever less distance would only take from retain text.
+        halved = 0 if self.progress.against_text else self.progress.cycle
+        near = self.method.near * self.aims.spread * 0.5**halved
         wanted = balance.goal(self.progress.start or 0.0, near, done, due)
         self.progress.weight = balance.reweighed(
             self.progress.weight, distance, wanted, self.method.retain_least, self.method.retain_most

@@ -26,7 +26,7 @@ STEPS, SHARE = 2, 0.03
 # The same of text about others, `LESSONS` of it a step; `FRESH` unseen ones of a language say how far such text moves.
 TEXT_STEPS, TEXT_SHARE, LESSONS, FRESH = 4, 0.03, 16, 6
 # Nats by which facts are led below unseen text there: what stands an attack of a few steps has to stand longer ones.
-MARGIN = 1.0
+MARGIN = 2.0
 
 
 class AgainstFacts:

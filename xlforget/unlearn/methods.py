@@ -40,7 +40,7 @@ class Method:
 
     ``retain_least``, ``retain_most``: what retain text weighs beside the answers. It is as large as forgetting allows:
     after the share ``due`` of a first cycle's rounds the answers are to be no further from their levels than ``near`` times
-    these levels' spread, and half of that after each cycle (`balance`).
+    these levels' spread, and half of that after each cycle that is not against other text (`balance`).
     """
 
     name: str
