@@ -4,6 +4,7 @@ Each command is a function of its own name in a file of its own name in this fol
 command is called or listed, and imports torch and its like inside the function, so that ``--help`` answers at once.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -93,6 +94,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in given
     signal.signal(signal.SIGTERM, _terminate)
+    os.environ["RUST_BACKTRACE"] = "0"  # where memory has run out the tokenizers' library would wait for its own trace for ever
     code = 0
     try:
         launch.take_part(given)
