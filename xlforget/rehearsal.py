@@ -98,13 +98,9 @@ def _made(asked: Apply, plan: Plan) -> Made:
 
 
 def _leans(asked: Apply, plan: Plan) -> bool:
-    """Whether steps may be taken where something was learned again."""
-    return asked.method.hardened or _goes_on(asked, plan)
-
-
-def _goes_on(asked: Apply, plan: Plan) -> bool:
-    """Whether the run tries the attack on itself, to go on against it."""
-    return asked.method.can_be_hardened and bool(to_try(plan.corpus, plan.policy, profile(asked.profile)))
+    """Whether steps may be taken where something was learned again: facts, or other text if the attack on itself shows them."""
+    method = asked.method
+    return method.hardened or (method.can_be_hardened and bool(to_try(plan.corpus, plan.policy, profile(asked.profile))))
 
 
 def _rows(plan: Plan) -> int:
@@ -156,7 +152,7 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
     with clock("stopping"):
         stop.reached(lm)
     with clock("trying"):
-        if _goes_on(asked, plan):
+        if method.can_be_hardened:
             stop.comes_back(lm)
     with clock("beginning"):
         engine = Engine(lm, task_of(lm, corpus, made, method, asked.seed), replace(method, lr=0.0), memory=asked.memory)
