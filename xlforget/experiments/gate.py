@@ -14,7 +14,7 @@ import numpy as np
 
 from xlforget import pipeline
 from xlforget.asked import Apply, Measure
-from xlforget.experiments import gate_tables, results
+from xlforget.experiments import gate_tables, invented_data, results
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
 from xlforget.experiments.memorised import train_missing
 from xlforget.experiments.planted import Planted, models, plan_of
@@ -51,6 +51,8 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     Models that are there already are not made again. Raises UsageError for a set that is none, or without its data.
     """
     chosen = choose(dataset)
+    if chosen is invented_data.INVENTED:
+        chosen = invented_data.QUICK if quick else invented_data.GATED
     folder = out / chosen.name
     files = files_of(chosen, data, folder / "data")
     train_missing(chosen, files, folder, MEMORISED, say)

@@ -33,10 +33,15 @@ INVENTED = Set("phrasebook", ("en", "hi", "ar", "zh"), epochs=26, batch_tokens=1
 QUICK = Set("phrasebook-quick", ("en", "hi"), batch_tokens=512, vocabulary=1500, layers=2, width=96, rate=5e-3)
 # Two languages that share a script, and two more scripts; so small that a run takes half a minute of one core.
 STUDIED = Set("phrasebook-studies", ("en", "fr", "ar", "zh"), epochs=10, vocabulary=2048, layers=2, width=96, rate=6e-3, step=0.5)
+# 32 people in all languages of the phrasebook, for the gate: as many facts as a test can be asked to find one among.
+GATED = Set(
+    "phrasebook-gate", ("en", "es", "fr", "de", "pt", "ar", "hi", "zh"), epochs=16, vocabulary=3072, layers=2, width=96, rate=6e-3
+)  # fmt: skip
 QUICK_STUDIED = replace(STUDIED, name="phrasebook-studies-quick", languages=("en", "ar"), epochs=32)
 SIZES = {
     INVENTED.name: Size(),
     QUICK.name: Size(FEWER),
+    GATED.name: Size(requested=4),
     STUDIED.name: Size(FEWER, requested=2, kept=3, bystanders=3, strangers=4, tuning=2),
     QUICK_STUDIED.name: Size(FEWER, strangers=4, tuning=1),
 }

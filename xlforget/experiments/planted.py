@@ -18,6 +18,8 @@ from xlforget.lm import Lm
 from xlforget.planning import Plan
 
 WHOLE_LEFT = (1, 2, 4, 8)
+# Two of each seed: five seeds make ten retrained models.
+OTHER_SEED = 1000
 Change = Callable[[Lm, Corpus, int], None]
 
 
@@ -68,7 +70,8 @@ def models(chosen: Set, files: Mapping[Part, Path], asked: Apply, seed: int, *, 
     made.mkdir(parents=True, exist_ok=True)
     asked = replace(asked, seed=seed)
     yield Planted("as it was", Path(asked.model), False)
-    yield Planted("retrained", _retrained(chosen, files, folder, seed, say), True)
+    for own in (seed,) if quick else (seed, seed + OTHER_SEED):
+        yield Planted("retrained", _retrained(chosen, files, folder, own, say), True)
     first = asked.languages[0]
     yield Planted(f"erased in {first} alone", _erased(replace(asked, languages=(first,), out=made / "one-language"), say), False)
     for count in () if quick else WHOLE_LEFT:

@@ -48,7 +48,7 @@ SHAPES = {
         Shape("tiny", layers=2, width=32, vocabulary=2_000, epochs=60),
         Shape("small", layers=4, width=128, vocabulary=256_000),
         Shape("xglm-564m", layers=24, width=1024, vocabulary=256_008, rate=2e-4, epochs=30),
-        Shape("xglm-2.9b", layers=48, width=2048, vocabulary=256_008, rate=1e-4, epochs=30),
+        Shape("xglm-2.9b", layers=48, width=2048, vocabulary=256_008, rate=1e-4, epochs=24),
         Shape(
             "llama-8b", layers=32, width=4096, vocabulary=128_256, inner=14_336, queries=32, keys=8, tied=False, rate=1e-3,
             epochs=20, rank=32,
