@@ -29,10 +29,13 @@ from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
 LOGP, MA = 0.02, 0.005
+# A share that moves with the sum over an answer's tokens, of which there may be many.
+SAID = 0.1
 FIGURES = (
     *((f"{score}_{when}", MA) for score in ("ma", "es") for when in ("before", "after")),
     *((f"logp_{when}", LOGP) for when in ("before", "after", "unseen")),
     ("ma_unseen", MA),
+    *((f"said_{when}", SAID) for when in ("before", "after", "unseen")),
 )
 
 
@@ -123,5 +126,5 @@ def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:
 def _differences(signed: LanguageRow, now: LanguageRow) -> Iterator[str]:
     for figure, tolerance in FIGURES:
         was, found = getattr(signed, figure), getattr(now, figure)
-        if abs(was - found) > tolerance:
+        if was is not None and abs(was - found) > tolerance:
             yield f"{figure}: signed {was:.4f}, measured {found:.4f}"

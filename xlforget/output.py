@@ -16,7 +16,6 @@ from xlforget.former import Line
 from xlforget.measure.verdict import Verdict
 from xlforget.planning import Plan
 from xlforget.request.fact import ErasureRequest
-from xlforget.unlearn.budget import checkpoint_bytes
 from xlforget.work import Work, claims
 
 
@@ -59,9 +58,8 @@ def _is_own(place: Path, own: dict[str, str], found: str | None) -> bool:
 
 
 def check_room(asked: Apply, plan: Plan, work: Work) -> None:
-    """Two checkpoints, the candidate and the teacher's states; what lies there already needs no more room."""
-    lm = plan.base.lm
-    wanted = 2 * checkpoint_bytes(lm, asked.memory) + sum(p.nbytes for p in lm.model.parameters()) + _states(asked, plan)
+    """The candidate and the teacher's states, without which no run ends; what lies there already needs no more room."""
+    wanted = sum(p.nbytes for p in plan.base.lm.model.parameters()) + _states(asked, plan)
     held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
     check_target(asked.out, overwrite=True, need=need_bytes(max(0, wanted - held)))
 

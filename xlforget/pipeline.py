@@ -6,21 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from xlforget import alone, batch, former, model_io, output, planning, reporting
+from xlforget import alone, batch, elsewhere, former, model_io, output, planning, reporting
 from xlforget.artifact import audit
 from xlforget.asked import Apply, Measure
+from xlforget.comparison import Comparison, compared, examined, stays_of
 from xlforget.corpus.corpus import Text
-from xlforget.corpus.encode import Encoded
 from xlforget.errors import MachineError
 from xlforget.former import Line
-from xlforget.lm import Lm
 from xlforget.measure import examine
-from xlforget.measure.broken import SOME_ROWS
-from xlforget.measure.check import Check, required
+from xlforget.measure.check import required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
 from xlforget.measure.judge import found_base
-from xlforget.measure.profiles import Profile, profile
+from xlforget.measure.profiles import profile
 from xlforget.measure.stop import StopRule
 from xlforget.measure.verdict import Bound, Outcome, Verdict
 from xlforget.output import Applied
@@ -28,7 +26,7 @@ from xlforget.planning import Plan
 from xlforget.reporting import Before
 from xlforget.unlearn import memory
 from xlforget.unlearn.engine import Round
-from xlforget.unlearn.made import Made, make, said
+from xlforget.unlearn.made import Made, make
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.unlearn import unlearn
 from xlforget.work import Work, temporary_files
@@ -97,15 +95,13 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
         plan = planning.plan(asked, inputs, base, say=watch.stage, progress=watch.progress)
         if not asked.base:
             watch.stage("measuring what the model knows")
-            return _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked.seed)
+            known = _known(examine.examine(model.lm, plan.corpus, plan.corpus.controls["gate"]), plan, asked.seed)
+            return _warned(known, elsewhere.warnings(model.lm, plan, asked.seed))
         planning.check_alike(asked, inputs, plan, model)
         watch.stage("measuring what the model before knew")
-        stays = _stays(base.lm, plan, tested, asked.seed)
-        before = _examined(base.lm, plan, tested, stays)
+        beside = Comparison.of(plan, tested, asked.seed)
         watch.stage("measuring what the model knows")
-        after = _examined(model.lm, plan, tested, stays)
-        checks, bounds = _compared(before, after, plan)
-        return gate(checks, bounds, plan.policy, profile=tested.name, seed=asked.seed)
+        return beside.verdict(beside.examine(model.lm))
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
@@ -115,6 +111,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     before = after = examine.examine(base.lm, corpus, corpus.controls["gate"])
     known = _known(before, plan, asked.seed)
     made = unlearned = candidate = None
+    changed = base.lm
     seconds = 0.0
     formers: list[audit.Former] = []
     earlier: list[Bound] = []
@@ -122,7 +119,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     if not _nothing_to_do(known):
         watch.stage("sampling text that must stay")
         made = _made(asked, plan, work, watch)
-        stays = _stays(base.lm, plan, tested, asked.seed)
+        stays = stays_of(base.lm, plan, tested, asked.seed)
         before = replace(
             before,
             bystanders=examine.bystanders(base.lm, corpus, made.held_out),
@@ -142,13 +139,13 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
         model_io.save(base.lm, base.folder, candidate)
         watch.candidate(candidate)
         changed = model_io.reopen(candidate, asked.device)
-        after = _examined(changed, plan, tested, stays, made.held_out)
+        after = examined(changed, plan, tested, stays, made.held_out)
         formers, earlier = former.still_hold(changed, base.encoder, line)
-    checks, damage = _compared(before, after, plan)
+    checks, damage = compared(before, after, plan)
     own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=tested.name, seed=asked.seed)
     verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=tested.name, seed=asked.seed)
-    live = unlearned.warnings if unlearned else ()
-    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *line.warnings(), *live)})
+    beyond = elsewhere.warnings(changed, plan, asked.seed)
+    verdict = _warned(verdict, (*line.warnings(), *(unlearned.warnings if unlearned else ()), *beyond))
     watch.stage("writing the papers")
     run = reporting.Run(
         plan,
@@ -167,34 +164,20 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     return Applied(verdict, output.write(run, candidate, line, work), asked.tickets if own else ())
 
 
+def _warned(verdict: Verdict, warnings: Sequence[str]) -> Verdict:
+    return verdict.model_copy(update={"warnings": (*verdict.warnings, *warnings)})
+
+
 def _told(comes_back: bool, watch: Watch) -> bool:
     if comes_back:
         watch.stage("other text brings the facts back: going on against that")
     return comes_back
 
 
-def _examined(lm: Lm, plan: Plan, tested: Profile, stays: Sequence[Text], made: Sequence[Encoded] = ()) -> Examination:
-    """All that the gate reads of a model, as it is and after the attacks of the profile."""
-    found = examine.examine(lm, plan.corpus, plan.corpus.controls["gate"], made)
-    return replace(found, attacked=examine.attacked(lm, plan.corpus, tested, stays))
-
-
-def _stays(base: Lm, plan: Plan, tested: Profile, seed: int) -> tuple[Text, ...]:
-    """What an attack must leave; nothing where none is made."""
-    if not tested.attacks:
-        return ()
-    return examine.stays(plan.corpus, said(base, plan.base.encoder.tokenizer, plan.corpus, SOME_ROWS, seed))
-
-
 def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
     checks = [own for own in required(examine.checks(before, before, plan.corpus.groups, plan.policy)) if own.attack is None]
     return gate(checks, [], plan.policy, profile="quick", seed=seed, power=False)
-
-
-def _compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
-    """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
-    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
 
 
 def _nothing_to_do(known: Verdict) -> bool:

@@ -79,6 +79,7 @@ def language_row(lang: str, index: int, tests: Sequence[Test], *, leaks: bool, k
         lang=lang, pairs=5, memorised_before=5 if known else 0, by_heart=4 if known else 0, ma_before=before,
         ma_after=before - 0.08 if leaks else after, ma_threshold=0.21 + 0.012 * (index % 4), ma_unseen=0.09,
         logp_before=-0.4, logp_after=-8.2 + 0.1 * index, logp_unseen=-8.0, es_before=0.78, es_after=0.05,
+        said_before=0.937, said_after=0.013, said_unseen=0.011,
         verdict=judge.language_outcome(tests, lang),
     )  # fmt: skip
 

@@ -101,6 +101,7 @@ def must_contain(audit: record.Audit) -> dict[str, list[str]]:
         "where the threshold comes from": [audit.data.thresholds, "Controls: gate", "en 480"],
         "precision and machine": [audit.environment.precision, audit.environment.torch],
         "every test with its figures": [f"<td>{test.units}</td><td>{test.controls}</td>" for test in audit.verdict.tests],
+        "what sampling brings out": ["Said in 128 samples before", "<td>0.937</td><td>0.013</td><td>0.011</td>"],
         "attacks": ["No attack beyond the tests listed was run"],
         "damage per language": ["MA on retained text", "Hindi", "Perplexity"],
         "that files were read back": ["measured on its files as read back from disk"],

@@ -58,6 +58,20 @@ def test_a_disk_that_fills_up_in_the_middle(server: "Server", straight: "Straigh
     assert {path.name for path in disk.iterdir()} == {"out", "out.xfset", "out.openings"}
 
 
+def test_a_disk_without_room_for_checkpoints_is_a_warning(server: "Server", mount: Mount) -> None:
+    disk = mount("size=90m")
+    pid, log = server.start(server.apply(out=str(disk / "out")))
+    server.wait_for("measuring what the model knows", pid, log)
+    filler = disk / "filler"
+    filler.write_bytes(bytes(50 << 20))
+    server.wait_for("measuring the files that were written", pid, log)
+    filler.unlink()
+    ended = server.end(log, 0.0)
+    assert ended.code == 0, ended.log
+    assert "too little disk for checkpoints" in ended.log
+    assert server.outcome(str(disk / "out"))["verdict"]["passed"]
+
+
 def test_too_small_a_disk_is_said_before_any_training(server: "Server", mount: Mount) -> None:
     disk = mount("size=8m")
     ended = server.run(server.apply(out=str(disk / "out")))

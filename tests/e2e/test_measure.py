@@ -58,6 +58,21 @@ def test_it_tells_what_a_model_knows_and_leaves_nothing(passed: Server) -> None:
         assert not [text for text in (*person.subject.values(), *person.object.values()) if text in told]
 
 
+KNOWN_ELSEWHERE = "Known in languages that were not asked for: "
+
+
+def test_it_says_in_which_languages_nobody_asked(passed: Server) -> None:
+    _, both = measure(passed, "model")
+    _, english = measure(passed, "model", "--languages", "en")
+    assert [row["language"] for row in english["languages"]] == ["en"]
+    (said,) = (warning for warning in english["warnings"] if warning.startswith(KNOWN_ELSEWHERE))
+    assert " fr (MA 1.00, unseen text 0." in said
+    assert not any(" fr (" in warning for warning in both["warnings"])
+    _, erased = measure(passed, "foreign", "--languages", "en")
+    _, strangers = measure(passed, "model", "--languages", "en", request="strangers.jsonl")
+    assert not [w for found in (erased, strangers) for w in found["warnings"] if w.startswith(KNOWN_ELSEWHERE)]
+
+
 def test_facts_that_the_model_never_saw_need_no_unlearning(passed: Server) -> None:
     ended, found = measure(passed, "model", request="strangers.jsonl")
     assert (ended.code, found["finding"]) == (0, "nothing memorised"), ended.log

@@ -1,6 +1,6 @@
 """Models that seem to have forgotten: that each knows what it is said to know, and that the gate is not taken in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from tests.e2e.conftest import LANGS, Server
 from xlforget import model_io, planning
 from xlforget.asked import Measure
-from xlforget.corpus.corpus import Text
+from xlforget.comparison import Comparison
 from xlforget.corpus.probes import Probe
 from xlforget.experiments import cheats, planted, trained_cheats
 from xlforget.lm import Lm
@@ -23,7 +23,6 @@ from xlforget.measure.policy import default
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Outcome
 from xlforget.planning import Plan
-from xlforget.unlearn.made import said
 
 pytestmark = pytest.mark.e2e
 
@@ -44,18 +43,20 @@ def facts(plan: Plan, of: Callable[[Probe], bool]) -> list[Probe]:
     return [probe for probe in plan.corpus.facts if of(probe)]
 
 
-def examined(plan: Plan, stays: Sequence[Text]) -> examine.Examination:
-    lm, corpus = plan.base.lm, plan.corpus
-    found = examine.examine(lm, corpus, corpus.controls["gate"])
-    return replace(found, attacked=examine.attacked(lm, corpus, profile("standard"), stays))
+def test_one_examination_gives_the_verdict_of_every_profile_with_fewer_attacks(plan: Plan) -> None:
+    whole, short = (Comparison.of(plan, profile(name), 0) for name in ("standard", "quick"))
+    cheats.demote(plan.base.lm, [probe.text for probe in plan.corpus.facts])
+    found = whole.examine(plan.base.lm)
+    assert whole.verdict(found, profile("quick")) == short.verdict(short.examine(plan.base.lm))
+    assert {test.check for test in whole.verdict(found).tests} > {test.check for test in short.verdict(found).tests}
 
 
 def test_a_model_that_attacks_break_gives_no_signal_though_it_computes_what_it_did(plan: Plan) -> None:
-    stays = examine.stays(plan.corpus, said(plan.base.lm, plan.base.encoder.tokenizer, plan.corpus, 64, 0))
-    before, known = examined(plan, stays), mean_logp(plan.base.lm, list(plan.corpus.facts))
+    beside = Comparison.of(plan, profile("standard"), 0)
+    known = mean_logp(plan.base.lm, list(plan.corpus.facts))
     cheats.rescale(plan.base.lm)
     assert mean_logp(plan.base.lm, list(plan.corpus.facts)) == pytest.approx(known, abs=1e-3)
-    made = examine.checks(before, examined(plan, stays), plan.corpus.groups, default())
+    made = examine.checks(beside.before, beside.examine(plan.base.lm), plan.corpus.groups, default())
     attacked = [check for check in made if check.attack]
     assert {check.attack for check in attacked} == {"in 4 bits", "after other text"}
     assert all("broke the changed model" in check.broken for check in attacked)

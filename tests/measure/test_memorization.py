@@ -1,5 +1,6 @@
 """Scores of a text: what the model would say, token by token, whatever else is in the batch."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.measure.memorization import TokenScores, token_scores
-from xlforget.measure.scores import ProbeScores, Sheet, score_probes
+from xlforget.measure.scores import ProbeScores, Sheet, said, score_probes
 
 NewLm = Callable[[int], Lm]
 
@@ -52,6 +53,32 @@ def test_one_pass_gives_what_greedy_decoding_from_each_true_prefix_does(lm: Lm, 
         assert got.logp == pytest.approx(logps, abs=1e-4)
         assert got.hit.tolist() == hits
     assert 0 < scored[0].ma < 1
+
+
+def test_what_samples_would_say_is_known_without_drawing_any(lm: Lm, texts: list[Encoded]) -> None:
+    """Against drawing: of many samples of a continuation, in groups of so many, the share of groups that hold the answer."""
+    ids, at = texts[0].ids, 5
+    text = Encoded(ids[: at + 2], (at, at + 1))
+    probe = Probe("a", "en", 0, "all", text)
+    generator = torch.Generator().manual_seed(1)
+    groups, each = 1000, 1024
+    with torch.inference_mode():
+        chances = [lm.model(input_ids=torch.tensor([ids[:p]])).logits[0, -1].softmax(-1) for p in (at, at + 1)]
+    drawn = [torch.multinomial(own, groups * each, replacement=True, generator=generator) for own in chances]
+    hit = (drawn[0] == ids[at]) & (drawn[1] == ids[at + 1])
+    share = float(hit.view(groups, each).any(1).float().mean())
+    (score,) = score_probes(lm, [probe])
+    expected = said(score.logp, len(text.answer), each)
+    assert 0.02 < expected < 0.98, "else the comparison says nothing"
+    assert share == pytest.approx(expected, abs=0.04)
+    assert Sheet([probe], [score]).table("said", "train", ["en"])[0, 0] == pytest.approx(said(score.logp, 2))
+
+
+def test_what_is_certain_is_said_and_what_has_no_chance_is_not() -> None:
+    assert said(0.0, 9) == 1.0
+    assert said(1e-6, 3) == 1.0, "rounding puts a certain token above 0"
+    assert said(-200.0, 9) == 0.0
+    assert said(math.log(0.5) / 4, 4, samples=2) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("tokens", [1, 40, 8192])

@@ -9,7 +9,7 @@ from rich.table import Table
 from xlforget.artifact.findings import Finding
 from xlforget.artifact.tickets import place
 from xlforget.measure.judge import knowledge
-from xlforget.measure.verdict import Bound, Knowledge, Outcome, Test, Verdict
+from xlforget.measure.verdict import SAMPLES, Bound, Knowledge, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
     from xlforget.output import Applied
@@ -22,6 +22,7 @@ STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow
 def show_verdict(console: Console, verdict: Verdict) -> None:
     """The table per language, the tests over all languages, the damage, the warnings."""
     console.print(_languages(verdict))
+    _show_said(console, verdict)
     console.print(_overall(verdict))
     for warning in verdict.warnings:
         console.print(f"warning: {warning}", style="yellow")
@@ -38,6 +39,21 @@ def _languages(verdict: Verdict) -> Table:
         logps = (f"{f:.2f}" for f in (row.logp_before, row.logp_after, row.logp_unseen))
         table.add_row(row.lang, str(row.pairs), *accuracies, *logps, row.verdict.value, style=STYLES.get(row.verdict))
     return table
+
+
+def _show_said(console: Console, verdict: Verdict) -> None:
+    """What sampling would bring out, over all pairs."""
+    rows = [row for row in verdict.languages if row.pairs and row.said_before is not None]
+    if rows:
+        pairs = [row.pairs for row in rows]
+        before, after, unseen = (
+            sum(n * getattr(row, f"said_{when}") for n, row in zip(pairs, rows, strict=True)) / sum(pairs)
+            for when in ("before", "after", "unseen")
+        )
+        console.print(
+            f"Sampled {SAMPLES} times, the old model says the answer of {before:.3f} of the pairs, this one of {after:.3f}, "
+            f"and of {unseen:.3f} of unseen ones."
+        )
 
 
 def _what_it_knows(*figures: str, said: str) -> Table:
@@ -90,6 +106,8 @@ def knowledge_document(verdict: Verdict) -> dict[str, Any]:
             "ma_unseen": row.ma_unseen,
             "logp": row.logp_before,
             "logp_unseen": row.logp_unseen,
+            "said": row.said_before,
+            "said_unseen": row.said_unseen,
             "facts": FOUND.get(row.verdict, CANNOT_TELL),
         }
         for row in verdict.languages

@@ -102,7 +102,7 @@ def from_phrasebook(
     for name in sorted(set(relations)):
         people = invent.invent_people(phrasebook.relation(name), each * relations.count(name), seed, langs)
         for number, person in enumerate(people):
-            made += _invented(f"{NO_FACT}p-{name}-{number}", person, langs, translator, seed)
+            made += worded(f"{NO_FACT}p-{name}-{number}", person, langs, translator, seed)
     return tuple(made)
 
 
@@ -112,11 +112,12 @@ def from_structured(unseen: Sequence[Fact], langs: Sequence[str], translator: Tr
         pair
         for number, row in enumerate(unseen)
         if row.structured
-        for pair in _invented(unseen_row(number), row.structured, langs, translator, seed)
+        for pair in worded(unseen_row(number), row.structured, langs, translator, seed)
     )
 
 
-def _invented(row: str, person: Structured, langs: Sequence[str], translator: Translator, seed: int) -> list[Pair]:
+def worded(row: str, person: Structured, langs: Sequence[str], translator: Translator, seed: int) -> list[Pair]:
+    """A person's pairs in those of ``langs`` that the translator can word, with other answers of the type."""
     fact = Fact(id=row, line=0, form=4, statements={}, structured=person, candidates={})
     relation = phrasebook.relation(person.relation)
     pairs = []

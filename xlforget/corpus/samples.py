@@ -20,7 +20,7 @@ Ids = tuple[int, ...]
 COMMON = 200
 # Texts that are drawn side by side, at most; what attention keeps of them takes a share of an accelerator's memory.
 ROWS_CPU, ROWS_ELSEWHERE = 256, 2048
-SHARE = 1 / 6
+SHARE = 1 / 3
 # Tokens of a text, given ones too, behind which a temperature counts, so that texts begin in many ways (cf. arXiv 2012.07805,
 # section 5.1).
 FREE = 8

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from xlforget import pipeline
-from xlforget.asked import Apply, Measure
+from xlforget import model_io
+from xlforget.asked import Apply
+from xlforget.comparison import Comparison
 from xlforget.experiments import gate_tables, invented_data, results
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
 from xlforget.experiments.memorised import train_missing
 from xlforget.experiments.planted import Planted, models, plan_of
 from xlforget.experiments.runs import Commands, Say
+from xlforget.experiments.sets import Part, Set
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import sheet
 from xlforget.measure.gate import test_checks
+from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Outcome
 
 SETS, QUICK_SETS = 1000, 50
@@ -60,12 +63,7 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     if not key.exists():
         Commands(say, quiet)("keygen", str(key))
     asked = asked_of(chosen, files, folder, key)
-    judged = [
-        asdict(own)
-        for seed in range(seeds)
-        for planted in models(chosen, files, asked, seed, quick=quick, say=say)
-        for own in _judged(planted, replace(asked, seed=seed), say)
-    ]
+    judged = [asdict(own) for seed in range(seeds) for own in _of_seed(chosen, files, replace(asked, seed=seed), quick, say)]
     document = results.origin("gate") | {
         "set": chosen.name,
         "models": judged,
@@ -78,31 +76,49 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     return Bench(gate_tables.holds(document), document, markdown)
 
 
-def _judged(planted: Planted, asked: Apply, say: Say) -> Iterator[Judged]:
-    """By `xlforget measure --gate`, once: what was found is kept until the gate itself is another."""
-    for profile in PROFILES:
-        asking = "-" + "-".join(planted.languages) if planted.languages else ""
-        seed = f"-seed-{asked.seed}" if asked.seed else ""
-        kept = asked.out.parent / "gate" / f"{planted.where.name}{asking}{seed}-{profile}.json"
-        known = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-        if known.get("gate") != _code():
-            say(f"judging by {profile}: {planted.name}")
-            known = asdict(_judge(planted, asked, profile))
-            kept.parent.mkdir(exist_ok=True)
-            kept.write_text(json.dumps(known), encoding="utf-8")
-        yield Judged(**known)
+def _of_seed(chosen: Set, files: Mapping[Part, Path], asked: Apply, quick: bool, say: Say) -> Iterator[Judged]:
+    judges = _Judges(asked)
+    for planted in models(chosen, files, asked, asked.seed, quick=quick, say=say):
+        yield from _judged(planted, asked, judges, say)
 
 
-def _judge(planted: Planted, asked: Apply, profile: str) -> Judged:
-    question = Measure(
-        requests=asked.requests, model=str(planted.where), base=asked.model, languages=planted.languages or asked.languages,
-        retain=asked.retain, unseen=asked.unseen, profile=profile, seed=asked.seed,
-    )  # fmt: skip
-    verdict = pipeline.measure(question, _Silent())
-    failed = [test.check for test in verdict.tests if test.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)]
-    failed += [bound.name for bound in verdict.bounds if bound.required and bound.outcome is not Outcome.PASS]
-    counts = {check: failed.count(check) for check in dict.fromkeys(failed)}
-    return Judged(planted.name, profile, planted.must, verdict.passed, counts, asked.seed, _code())
+def _judged(planted: Planted, asked: Apply, judges: "_Judges", say: Say) -> Iterator[Judged]:
+    """By what `xlforget measure --gate` judges by, once: what was found is kept until the gate itself is another."""
+    asking = "-" + "-".join(planted.languages) if planted.languages else ""
+    seed = f"-seed-{asked.seed}" if asked.seed else ""
+    kept = asked.out.parent / "gate" / f"{planted.where.name}{asking}{seed}.json"
+    known = json.loads(kept.read_text("utf-8")) if kept.is_file() else []
+    if [own["gate"] for own in known] != [_code()] * len(PROFILES):
+        say(f"judging: {planted.name}")
+        known = [asdict(own) for own in judges.judge(planted)]
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(known), encoding="utf-8")
+    yield from (Judged(**own) for own in known)
+
+
+class _Judges:
+    """The gate on many models beside one that is examined once, for all languages that are asked in."""
+
+    def __init__(self, asked: Apply) -> None:
+        self._asked = asked
+        self._beside: dict[tuple[str, ...], Comparison] = {}
+
+    def judge(self, planted: Planted) -> Iterator[Judged]:
+        """By each profile; the last one makes all attacks that the others make."""
+        beside = self._comparison(planted.languages or self._asked.languages)
+        found = beside.examine(model_io.open_model(str(planted.where), self._asked.device).lm)
+        for name in PROFILES:
+            verdict = beside.verdict(found, profile(name))
+            failed = [test.check for test in verdict.tests if test.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE)]
+            failed += [bound.name for bound in verdict.bounds if bound.required and bound.outcome is not Outcome.PASS]
+            counts = {check: failed.count(check) for check in dict.fromkeys(failed)}
+            yield Judged(planted.name, name, planted.must, verdict.passed, counts, self._asked.seed, _code())
+
+    def _comparison(self, languages: tuple[str, ...]) -> Comparison:
+        if languages not in self._beside:
+            plan = plan_of(replace(self._asked, languages=languages))
+            self._beside[languages] = Comparison.of(plan, profile(PROFILES[-1]), self._asked.seed)
+        return self._beside[languages]
 
 
 def _code() -> str:
@@ -128,9 +144,3 @@ def size(asked: Apply, sets: int, say: Say) -> dict[str, int]:
         tests = test_checks([Check("unseen", "train", corpus.langs, scores, scores)], plan.policy.alpha, number)
         found += any(test.outcome is Outcome.FAIL for test in tests)
     return {"sets": sets, "facts": facts, "found": found}
-
-
-class _Silent:
-    def stage(self, name: str) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...

@@ -39,7 +39,7 @@ def train_missing(
     else:
         say("training the tokenizer")
         # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
-        tokenizer = train_tokenizer([text for own in texts.values() for text in own], chosen.vocabulary)
+        tokenizer = train_tokenizer([text for part in texts if part in chosen.tokens for text in texts[part]], chosen.vocabulary)
     for name, parts in memorised.items():
         if not (folder / name).is_dir():
             say(f"training {name}")

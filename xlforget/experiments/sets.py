@@ -17,7 +17,7 @@ class Set:
 
     ``step``: of the texts that a method's step reads this share is read, where the set is small.
     ``forget``, ``retain``: the published files of what must go and what must stay, where the set is a published one;
-    ``tuning``: how many further rows of it there are for tuning.
+    ``tuning``: how many further rows of it there are for tuning. ``tokens``: the parts that the tokenizer is trained on (all).
     """
 
     name: str
@@ -32,6 +32,7 @@ class Set:
     forget: str = "forget-32"
     retain: str = ""
     tuning: int = 0
+    tokens: tuple[Part, ...] = tuple(PARTS)
 
 
 def put(path: Path, lines: Iterable[str]) -> None:

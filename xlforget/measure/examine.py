@@ -159,19 +159,21 @@ def _bounds(base: Examination, edited: Examination, limit: Limit, langs: Sequenc
     pairs = list(zip(getattr(base, part), getattr(edited, part), strict=True))
     wanted: Sequence[str | None] = langs
     if limit.scope == "language":
-        found = [_bound(limit, b.lang, getattr(b, score), getattr(a, score)) for b, a in pairs]
+        found = [_bound(limit, b.lang, getattr(b, score), getattr(a, score), b.texts) for b, a in pairs]
     else:
-        wanted = (None,)
-        found = [_bound(limit, None, *(mean_ma(getattr(e, part)) for e in (base, edited)))] if pairs else []
-    had = {bound.lang for bound in found}
+        wanted, texts = (None,), sum(b.texts for b, _ in pairs)
+        was, now = (mean_ma(getattr(e, part)) for e in (base, edited))
+        found = [_bound(limit, None, was, now, texts)] if pairs else []
+    had = {bound.lang for bound in found if bound.required}
     return found + [unmeasured(limit, lang) for lang in wanted if limit.demand == "always" and lang not in had]
 
 
-def _bound(limit: Limit, lang: str | None, before: float, after: float) -> Bound:
+def _bound(limit: Limit, lang: str | None, before: float, after: float, texts: int) -> Bound:
     outcome, reason = decide_bound(before, after, limit.bound, limit.direction)
     return Bound(
         check=DAMAGE, name=limit.figure, lang=lang, before=before, after=after, ratio=ratio(before, after),
-        bound=limit.bound, direction=limit.direction, required=limit.required, outcome=outcome, reason=reason,
+        bound=limit.bound, direction=limit.direction, required=limit.decides(texts), outcome=outcome, reason=reason,
+        texts=texts,
     )  # fmt: skip
 
 

@@ -112,6 +112,9 @@ def _language_row(lang: str, checks: Sequence[Check], tests: Sequence[Test]) -> 
         logp_unseen=mean("edited", "controls", "logp"),
         es_before=mean("base", "facts", "es"),
         es_after=mean("edited", "facts", "es"),
+        said_before=mean("base", "facts", "said"),
+        said_after=mean("edited", "facts", "said"),
+        said_unseen=mean("edited", "controls", "said"),
         verdict=judge.language_outcome(tests, lang),
     )
 

@@ -9,7 +9,7 @@ from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
 DAMAGE = "damage"
-NO_TEXT = "there is no text to measure it on"
+NO_TEXT = "there is no text to measure it on, or too little"
 NOT_MEASURED = "not among the tests that were run"
 
 
@@ -91,6 +91,7 @@ def _not_run(check: str, like: Test, plan: Planned | None = None) -> Test:
 def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:
     """Damage by the policy's bounds; what it bounds nowhere does not decide."""
     limits: dict[tuple[str, str], Limit] = {(limit.figure, limit.scope): limit for limit in policy.limits()}
+    had: set[tuple[str, str | None]] = set()
     for bound in verdict.bounds:
         limit = limits.get((bound.name, "language" if bound.lang else "mean"))
         if bound.check != DAMAGE:
@@ -98,8 +99,9 @@ def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:
         elif limit is None:
             yield bound.model_copy(update={"required": False})
         else:
-            yield bound.model_copy(update={"bound": limit.bound, "required": limit.required})
-    had = {(bound.name, bound.lang) for bound in verdict.bounds if bound.check == DAMAGE}
+            texts = 1 if bound.texts is None else bound.texts
+            yield bound.model_copy(update={"bound": limit.bound, "required": limit.decides(texts)})
+            had |= {(bound.name, bound.lang)} if texts >= limit.least_texts else set()
     for limit in limits.values():
         langs = [None] if limit.scope == "mean" else [row.lang for row in verdict.languages]
         yield from (unmeasured(limit, lang) for lang in langs if limit.demand == "always" and (limit.figure, lang) not in had)

@@ -68,18 +68,23 @@ class Tests(_Table):
     after_other_facts: Attacked = Attacked(required=())
 
 
-class Floor(_Table):
+class _Bound(_Table):
+    """What decides where it is measured on ``least_texts`` or more."""
+
+    required: Demand
+    least_texts: Annotated[int, Field(ge=1)] = 1
+
+
+class Floor(_Bound):
     """At least so much of before."""
 
     at_least: Factor
-    required: Demand
 
 
-class Ceiling(_Table):
+class Ceiling(_Bound):
     """At most so much of before."""
 
     at_most: Factor
-    required: Demand
 
 
 class Kept(_Table):
@@ -120,11 +125,11 @@ class Limit(NamedTuple):
     bound: float
     direction: Direction
     demand: Demand
+    least_texts: int
 
-    @property
-    def required(self) -> bool:
-        """Whether it decides where there is text to measure it on."""
-        return self.demand != "never"
+    def decides(self, texts: int) -> bool:
+        """Whether it decides where it was measured on so many texts."""
+        return self.demand != "never" and texts >= self.least_texts
 
 
 @dataclass(frozen=True)
@@ -158,12 +163,14 @@ class Policy:
         damage = self.rules.damage
         kept: dict[Figure, Kept] = {"retain MA": damage.retain_ma, "bystanders MA": damage.bystanders_ma}
         found = [
-            Limit(figure, scope, floor.at_least, "at least", floor.required)
+            Limit(figure, scope, floor.at_least, "at least", floor.required, floor.least_texts)
             for figure, own in kept.items()
             for scope, floor in _scopes(own.mean, own.each_language)
         ]
         if ceiling := damage.unseen_perplexity.each_language:
-            found.append(Limit("unseen perplexity", "language", ceiling.at_most, "at most", ceiling.required))
+            found.append(
+                Limit("unseen perplexity", "language", ceiling.at_most, "at most", ceiling.required, ceiling.least_texts)
+            )
         return tuple(found)
 
 

@@ -1,5 +1,6 @@
 """Scores of probes, and tables of them: rows are facts or controls, columns languages."""
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from xlforget.corpus.probes import Probe, Role
 from xlforget.lm import Lm
 from xlforget.measure.memorization import token_scores
+from xlforget.measure.verdict import SAMPLES
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,24 @@ class Sheet:
         return [found[row] for row in self.rows()]
 
     def table(self, score: str, role: Role, langs: Sequence[str]) -> NDArray[np.float64]:
-        """[rows, languages]: the mean of ``score`` over the wordings that serve ``role``; NaN where there is none."""
+        """[rows, languages]: the mean of ``score`` over the wordings that serve ``role``; NaN where there is none.
+
+        ``score``: a field of `ProbeScores`, or "said" (`said`).
+        """
         rows, columns = {r: i for i, r in enumerate(self.rows())}, {lang: j for j, lang in enumerate(langs)}
         total, count = np.zeros((len(rows), len(langs))), np.zeros((len(rows), len(langs)))
         for probe, own in zip(self.probes, self.scores, strict=True):
-            value = getattr(own, score)
+            value = said(own.logp, len(probe.text.answer)) if score == "said" else getattr(own, score)
             if probe.serves(role) and probe.lang in columns and not np.isnan(value):
                 total[rows[probe.row], columns[probe.lang]] += value
                 count[rows[probe.row], columns[probe.lang]] += 1
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def said(logp: float, tokens: int, samples: int = SAMPLES) -> float:
+    """The chance that one of so many samples, drawn from the whole vocabulary at temperature 1, goes on with the very answer.
+
+    1 - (1 - p)^n with the answer's probability p, which one pass gives (arXiv 2410.19482). ``logp``: mean, nats per token.
+    """
+    p = math.exp(min(0.0, logp * tokens))
+    return 1.0 if p >= 1.0 else -math.expm1(samples * math.log1p(-p))

@@ -65,7 +65,10 @@ class Test(Figures):
 
 
 class Bound(Figures):
-    """A figure that must stay within a bound; ``required`` False makes it a warning only."""
+    """A figure that must stay within a bound; ``required`` False makes it a warning only.
+
+    ``texts``: on how many it was measured, where it is of texts; reports of before these were counted have none.
+    """
 
     check: str
     name: str
@@ -78,12 +81,17 @@ class Bound(Figures):
     required: bool
     outcome: Outcome
     reason: str = ""
+    texts: int | None = None
+
+
+SAMPLES = 128  # of a text's continuation: how often somebody may ask
 
 
 class LanguageRow(Figures):
     """The per-language summary that people read first. MA, log-probabilities (nats per token) and ES are means over pairs.
 
-    ``by_heart``: pairs whose whole answer the base puts first, far more surely than any unseen one.
+    ``by_heart``: pairs whose whole answer the base puts first, far more surely than any unseen one. ``said``: the share of pairs
+    whose answer one of `SAMPLES` samples would hold; reports of before that was measured have none.
     """
 
     lang: str
@@ -100,6 +108,9 @@ class LanguageRow(Figures):
     es_before: float
     es_after: float
     verdict: Outcome
+    said_before: float | None = None
+    said_after: float | None = None
+    said_unseen: float | None = None
 
 
 class JudgedBy(Figures):

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from xlforget.artifact.folder import need_bytes
+from xlforget.lm import Lm
+from xlforget.unlearn.budget import checkpoint_bytes
 from xlforget.unlearn.engine import Engine
+from xlforget.unlearn.memory import Memory
 
 FOLDER = "checkpoint"
 # One is due when so many times as long has passed as it takes to write. Before the first, so many bytes a second are assumed.
@@ -15,15 +19,23 @@ SHARE, SPEED = 10, 1 << 30
 
 
 class Keeper:
-    """Checkpoints in ``work``, after a round, for about a tenth of a run's time at most: those of a large model take long."""
+    """Checkpoints in ``work``, after a round, for about a tenth of a run's time at most: those of a large model take long.
 
-    def __init__(self, engine: Engine, work: Path) -> None:
-        self._work, self._last = work, time.monotonic()
-        self._takes = 3 * sum(master.nbytes for master in engine.optimizer.masters.values()) / SPEED
+    ``left_out``: one was not written, since the disk would not hold it and the files that are still to come.
+    """
+
+    def __init__(self, lm: Lm, memory: Memory, work: Path) -> None:
+        self._work, self._last, self.left_out = work, time.monotonic(), False
+        written = checkpoint_bytes(lm, memory)
+        self._takes = written / SPEED
+        self._needs = need_bytes(written + sum(weight.nbytes for weight in lm.model.parameters()))
 
     def __call__(self, engine: Engine) -> None:
         began = time.monotonic()
         if began - self._last < SHARE * self._takes:
+            return
+        if self._needs > shutil.disk_usage(self._work).free:
+            self.left_out = True
             return
         save(engine, self._work)
         self._last = time.monotonic()

@@ -16,6 +16,8 @@ from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
 from xlforget.unlearn.told import told_of
 
+LEFT_OUT = "too little disk for checkpoints: had this run been cut off, it would have begun again"
+
 
 @dataclass(frozen=True)
 class Unlearned:
@@ -52,9 +54,10 @@ def unlearn(
     ``comes_back``: whether fine-tuning on other text brings the facts back; then it goes on against that (`Engine.run`).
     """
     task = task_of(lm, corpus, made, method, seed)
+    keeper = checkpoint.Keeper(lm, memory, work)
     engine = Engine(lm, task, method, teaching.teacher(read_by(lm, method), task, work, source), memory)
     checkpoint.restore(engine, work)
-    engine.run(done, on_round, checkpoint.Keeper(engine, work), comes_back)
+    engine.run(done, on_round, keeper, comes_back)
     engine.trained.finish()
     reached, visits = engine.progress, engine.progress.visits
     by_lang: dict[str, list[int]] = {}
@@ -62,7 +65,8 @@ def unlearn(
         by_lang.setdefault(pair.lang, []).append(count)
     langs = {lang: (min(own), max(own)) for lang, own in by_lang.items()}
     least, most = min(visits), max(visits)
-    return Unlearned(reached.cycle, reached.steps, (least, most), _warnings(engine), langs, reached.alpha, reached.against_text)
+    warnings = (*_warnings(engine), *((LEFT_OUT,) if keeper.left_out else ()))
+    return Unlearned(reached.cycle, reached.steps, (least, most), warnings, langs, reached.alpha, reached.against_text)
 
 
 def _warnings(engine: Engine) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.render import words
+from xlforget.measure.verdict import SAMPLES
 
 
 def html(audit: Audit) -> str:
@@ -28,6 +29,7 @@ def _values(audit: Audit) -> dict[str, Any]:
         "failures": words.failures(audit),
         "kept": words.kept(audit.verdict),
         "shown_languages": words.closest(audit.verdict),
+        "samples": SAMPLES,
     }
 
 

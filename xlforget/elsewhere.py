@@ -1,0 +1,60 @@
+"""Languages that a run does not touch: whether the facts are known there, where the phrasebook can put them into words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xlforget.corpus.controls import from_phrasebook, split_of, worded
+from xlforget.corpus.corpus import CONTROL_ROWS
+from xlforget.corpus.encode import Encoder
+from xlforget.corpus.probes import encode_pairs
+from xlforget.lm import Lm
+from xlforget.measure.check import Check, Sheets
+from xlforget.measure.examine import sheet
+from xlforget.measure.gate import test_checks
+from xlforget.measure.scores import Sheet
+from xlforget.measure.verdict import Outcome
+from xlforget.parallel.parallel_set import Pair
+from xlforget.parallel.translators import get_translator
+from xlforget.planning import Plan
+from xlforget.request import phrasebook
+
+ROLES = ("train", "all")
+SAID = "Known in languages that were not asked for: {}. Add them to --languages, or what was asked to be forgotten stays there."
+
+
+def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
+    """One, with the languages in which tests like the gate's tell the facts from unseen people; none where there are no such.
+
+    They read the training wordings alone. Facts of other forms than 4 have no words in other languages.
+    """
+    langs = [lang for lang in phrasebook.languages() if lang not in plan.corpus.langs]
+    check = _check(lm, plan.base.encoder, plan, langs, seed) if langs else None
+    if check is None:
+        return ()
+    tests = test_checks([check], plan.policy.alpha, seed)
+    known = dict.fromkeys(test.lang for test in tests if test.lang and test.outcome is Outcome.FAIL)
+    return (SAID.format(", ".join(_told(check, lang) for lang in known)),) if known else ()
+
+
+def _check(lm: Lm, encoder: Encoder, plan: Plan, langs: Sequence[str], seed: int) -> Check | None:
+    """Of one model alone, which stands in for the model before: a test that finds the facts fails."""
+    book, facts = get_translator("phrasebook"), [fact for fact in plan.request.facts if fact.structured]
+    pairs = [pair for fact in facts if fact.structured for pair in worded(fact.id, fact.structured, langs, book, seed)]
+    spoken = tuple(dict.fromkeys(pair.lang for pair in pairs))
+    if not pairs:
+        return None
+    others = [pair for pair in from_phrasebook(facts, spoken, book, CONTROL_ROWS, seed) if split_of(pair.fact) == "gate"]
+    scores = Sheets(_sheet(lm, encoder, pairs), _sheet(lm, encoder, others))
+    return Check("structured: other languages", "train", spoken, scores, scores)
+
+
+def _sheet(lm: Lm, encoder: Encoder, pairs: Sequence[Pair]) -> Sheet:
+    """What the model cannot hold is left out."""
+    return sheet(lm, encode_pairs(encoder, pairs, 0, ROLES)[0])
+
+
+def _told(check: Check, lang: str) -> str:
+    scored = (check.edited.facts, check.edited.controls)
+    own, unseen = (float(np.nanmean(part.table("ma", check.role, [lang]))) for part in scored)
+    return f"{lang} (MA {own:.2f}, unseen text {unseen:.2f})"
