@@ -73,6 +73,18 @@ def test_it_says_in_which_languages_nobody_asked(passed: Server) -> None:
     assert not [w for found in (erased, strangers) for w in found["warnings"] if w.startswith(KNOWN_ELSEWHERE)]
 
 
+@pytest.mark.parametrize(("tested", "said"), [("standard", True), ("quick", False)])
+def test_a_run_in_one_language_says_where_the_facts_are_still_known(passed: Server, tested: str, said: bool) -> None:
+    """With a rate at which nothing is forgotten: between English and French these answers would go together."""
+    options = ("--profile", tested, "--languages", "en", "--rounds", "1", "--lr", "1e-9", "--method", "gradient-ascent")
+    ended = passed.run(passed.apply(*options, out="english"))
+    assert ended.code == 1, ended.log
+    signed = json.loads((passed.place / "english.failed" / "audit.json").read_bytes())["verdict"]["warnings"]
+    assert any(KNOWN_ELSEWHERE in warning and " fr (MA 1.00" in warning for warning in signed) == said
+    for left in passed.place.glob("english*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
 def test_facts_that_the_model_never_saw_need_no_unlearning(passed: Server) -> None:
     ended, found = measure(passed, "model", request="strangers.jsonl")
     assert (ended.code, found["finding"]) == (0, "nothing memorised"), ended.log

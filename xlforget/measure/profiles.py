@@ -8,16 +8,20 @@ from xlforget.measure.policy import ATTACKED, AfterAttack
 
 @dataclass(frozen=True)
 class Profile:
-    """``attacks``: after each of them the facts are asked for again; the policy says which of these checks decide."""
+    """``attacks``: after each of them the facts are asked for again; the policy says which of these checks decide.
+
+    ``elsewhere``: whether they are asked for in languages that the run does not touch, too; that is reported.
+    """
 
     name: str
     attacks: tuple[AfterAttack, ...] = ()
+    elsewhere: bool = True
 
 
 PROFILES = {
     one.name: one
     for one in (
-        Profile("quick"),
+        Profile("quick", elsewhere=False),
         Profile("standard", ("in 4 bits", "after other text")),
         Profile("full", ATTACKED),
     )
