@@ -26,7 +26,9 @@ def verdicts(
     found = []
     for ticket in request.tickets:
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
-        checks, damage = measure.checks(was, now, corpus.groups, policy), measure.bounds(was, now, policy)
+        # Damage is the model's, and is judged over all: a ticket's languages are a part of it.
+        damage = [bound.model_copy(update={"required": False}) for bound in measure.bounds(was, now, policy)]
+        checks = measure.checks(was, now, corpus.groups, policy)
         alpha = level(policy, len(request.tickets))
         found.append(gate(checks, damage, policy, profile=profile, alpha=alpha, seed=seed))
     return tuple(found)

@@ -28,12 +28,15 @@ def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
 
     They read the training wordings alone. Facts of other forms than 4 have no words in other languages.
     """
-    langs = [lang for lang in phrasebook.languages() if lang not in plan.corpus.langs]
+    asked = {lang.partition("-")[0] for lang in plan.corpus.langs}
+    langs = [lang for lang in phrasebook.languages() if lang not in asked]
     check = _check(lm, plan.base.encoder, plan, langs, seed) if langs else None
     if check is None:
         return ()
     tests = test_checks([check], plan.policy.alpha, seed)
-    known = dict.fromkeys(test.lang for test in tests if test.lang and test.outcome is Outcome.FAIL)
+    found = [test.lang for test in tests if test.outcome is Outcome.FAIL]
+    # Of few facts among many the tests over facts and pairs tell, and not in which languages.
+    known = dict.fromkeys(filter(None, found)) or (check.langs if found else ())
     return (SAID.format(", ".join(_told(check, lang) for lang in known)),) if known else ()
 
 

@@ -16,6 +16,7 @@ from xlforget.former import Line
 from xlforget.measure.verdict import Verdict
 from xlforget.planning import Plan
 from xlforget.request.fact import ErasureRequest
+from xlforget.unlearn import checkpoint
 from xlforget.work import Work, claims
 
 
@@ -60,7 +61,7 @@ def _is_own(place: Path, own: dict[str, str], found: str | None) -> bool:
 def check_room(asked: Apply, plan: Plan, work: Work) -> None:
     """The candidate and the teacher's states, without which no run ends; what lies there already needs no more room."""
     wanted = sum(p.nbytes for p in plan.base.lm.model.parameters()) + _states(asked, plan)
-    held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file())
+    held = sum(file.stat().st_size for file in work.folder.rglob("*") if file.is_file() and not checkpoint.holds(file))
     check_target(asked.out, overwrite=True, need=need_bytes(max(0, wanted - held)))
 
 
@@ -92,8 +93,8 @@ def write(run: reporting.Run, candidate: Path | None, line: Line, work: Work) ->
     asked, passed = run.asked, run.verdict.passed
     target = asked.out if passed else _failed(asked.out)
     kept = _keep(run, work)
-    size = sum(file.stat().st_size for file in candidate.rglob("*")) if candidate else 0
-    with output_folder(target, need=need_bytes(size), overwrite=asked.overwrite or not passed) as staging:
+    # The candidate's files are moved, not copied: room is needed for the papers alone.
+    with output_folder(target, need=need_bytes(0), overwrite=asked.overwrite or not passed) as staging:
         output = None
         if passed and candidate:
             for file in candidate.iterdir():

@@ -101,7 +101,8 @@ def measure(asked: Measure, watch: Looking) -> Verdict:
         watch.stage("measuring what the model before knew")
         beside = Comparison.of(plan, tested, asked.seed)
         watch.stage("measuring what the model knows")
-        return beside.verdict(beside.examine(model.lm))
+        verdict = beside.verdict(beside.examine(model.lm))
+        return _warned(verdict, elsewhere.warnings(model.lm, plan, asked.seed)) if tested.elsewhere else verdict
 
 
 def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> Applied:
@@ -190,8 +191,7 @@ def _made(asked: Apply, plan: Plan, work: Work, watch: Watch) -> Made:
     if stored:
         return Made.from_json(stored)
     method, pairs = asked.method, plan.parallel.usable()
-    # Some in any case: what becomes of text that no step reads tells of damage.
-    tokens = max(1, method.made_tokens(given=bool(plan.corpus.retain)))
+    tokens = method.made_tokens(given=bool(plan.corpus.retain))
     made = make(
         plan.base.lm, plan.base.encoder, plan.corpus, pairs, asked.samples, tokens, method.told, asked.seed, watch.progress
     )

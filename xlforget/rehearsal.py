@@ -23,7 +23,7 @@ from xlforget.unlearn.budget import Budget, estimate
 from xlforget.unlearn.checkpoint import SHARE
 from xlforget.unlearn.engine import CYCLES, Engine
 from xlforget.unlearn.levels import answer_scores
-from xlforget.unlearn.made import Made, longest_of, make
+from xlforget.unlearn.made import FEWEST, Made, longest_of, make
 from xlforget.unlearn.unlearn import task_of
 
 STEPS = 2
@@ -107,21 +107,22 @@ def _rows(plan: Plan) -> int:
     return rows_at_once(plan.base.lm, longest_of(plan.corpus))
 
 
-def _batches(asked: Apply, plan: Plan, made: Made) -> int:
-    """How often a run draws as much."""
+def _batches(asked: Apply, plan: Plan, made: Made) -> float:
+    """How often a run draws as much; the last time it may be less."""
     corpus, method = plan.corpus, asked.method
     drawn = _count([*made.train, *made.held_out]) - _count([*corpus.neighbours, *corpus.neutral])
     enough = method.made_tokens(given=bool(corpus.retain))
-    return min(-(-asked.samples // _rows(plan)), -(-max(1, enough) // max(1, drawn)))
+    needed = max(-(-FEWEST // _rows(plan)), -(-enough // max(1, drawn)))
+    return min(asked.samples / _rows(plan), needed)
 
 
-def _counted(asked: Apply, plan: Plan, made: Made, batches: int) -> Tokens:
+def _counted(asked: Apply, plan: Plan, made: Made, batches: float) -> Tokens:
     corpus, method = plan.corpus, asked.method
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     facts, retain = _count(p.text for p in pairs), _count(t.text for t in corpus.retain)
     rivals = _count(r for p in pairs for r in p.rivals)
     fixed = _count([*corpus.neighbours, *corpus.neutral])
-    sampled = (_count(made.train) - fixed) * batches
+    sampled = int((_count(made.train) - fixed) * batches)
     each = max((len(p.rivals) for p in pairs), default=0)
     share = min(1.0, method.live_pairs / max(1, len(pairs)))
     return Tokens(

@@ -74,6 +74,7 @@ def test_no_more_is_drawn_than_will_be_read(new_lm: NewLm) -> None:
     assert len(drawn) == 8
     assert drawn == sample(lm, [0], 8, end=None, longest=10, seed=0, rows=4)
     assert sample(lm, [0], 100, end=None, longest=10, tokens=0, seed=0) == []
+    assert len(sample(lm, [0], 100, end=None, longest=10, tokens=0, fewest=9, seed=0, rows=4)) == 12, "three whole batches"
 
 
 FACTS = [

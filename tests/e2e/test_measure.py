@@ -68,6 +68,10 @@ def test_it_says_in_which_languages_nobody_asked(passed: Server) -> None:
     (said,) = (warning for warning in english["warnings"] if warning.startswith(KNOWN_ELSEWHERE))
     assert " fr (MA 1.00, unseen text 0." in said
     assert not any(" fr (" in warning for warning in both["warnings"])
+    one = [records()[0], *records()[FACTS + KNOWN :][:12]]
+    (passed.place / "one.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in one), "utf-8")
+    _, among = measure(passed, "model", "--languages", "en", request="one.jsonl")
+    assert [w for w in among["warnings"] if w.startswith(KNOWN_ELSEWHERE) and " fr (" in w], "one fact among strangers"
     _, erased = measure(passed, "foreign", "--languages", "en")
     _, strangers = measure(passed, "model", "--languages", "en", request="strangers.jsonl")
     assert not [w for found in (erased, strangers) for w in found["warnings"] if w.startswith(KNOWN_ELSEWHERE)]

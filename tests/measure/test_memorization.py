@@ -78,6 +78,7 @@ def test_what_is_certain_is_said_and_what_has_no_chance_is_not() -> None:
     assert said(0.0, 9) == 1.0
     assert said(1e-6, 3) == 1.0, "rounding puts a certain token above 0"
     assert said(-200.0, 9) == 0.0
+    assert math.isnan(said(math.nan, 9))
     assert said(math.log(0.5) / 4, 4, samples=2) == pytest.approx(0.75)
 
 

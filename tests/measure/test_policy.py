@@ -110,6 +110,30 @@ def test_too_few_bystanders_are_not_run_where_they_are_always_required() -> None
     assert hold(verdict(default(), counted(BASE, 16), counted(GOLD, 16)), always).passed
 
 
+@pytest.mark.parametrize(("few", "many", "passes"), [(1.0, 0.2, False), (0.3, 1.0, True)])
+def test_a_few_texts_in_many_languages_decide_nothing_beside_many_others(few: float, many: float, passes: bool) -> None:
+    def with_bystanders(own: Examination, few: float, many: float) -> Examination:
+        texts = (*(Kept(lang, 1, few, 30.0) for lang in ("en", "fr", "de", "es", "hi", "ar")), Kept("made", 512, many, 30.0))
+        return replace(own, bystanders=texts)
+
+    assert verdict(default(), with_bystanders(BASE, 1.0, 1.0), with_bystanders(GOLD, few, many)).passed == passes
+
+
+def test_a_report_that_leaves_the_count_of_texts_out_is_held_to_the_bound() -> None:
+    signed = verdict(default(), counted(BASE, 15), counted(model(0.1, bystanders=0.2), 15))
+    assert signed.passed, "too few to decide"
+    silent = signed.model_copy(update={"bounds": tuple(b.model_copy(update={"texts": None}) for b in signed.bounds)})
+    assert hold(signed, default()).passed
+    assert not hold(silent, default()).passed
+
+
+def test_what_was_held_to_a_policy_is_not_changed_by_it_again() -> None:
+    always = own(SHIPPED.replace('at-least = 0.90, required = "where given"', 'at-least = 0.90, required = "always"'))
+    for texts in (15, 16):
+        once = hold(verdict(default(), counted(BASE, texts), counted(GOLD, texts)), always)
+        assert hold(once, always) == once
+
+
 def counted(own: Examination, texts: int) -> Examination:
     """With so many bystanders in each language."""
     return replace(own, bystanders=tuple(replace(kept, texts=texts) for kept in own.bystanders))

@@ -42,12 +42,17 @@ def rows(table: Table, kinds: int = 1) -> Rows:
     return Rows(table, np.arange(len(table)) % kinds)
 
 
+def logps(table: Table, kinds: int = 1) -> Rows:
+    """The same as log-probabilities, which end at 0: -7.4 nats for 0, a fifth less surprisal for each unit more."""
+    return rows(-np.exp(2.0 - table / 5), kinds)
+
+
 def of_facts(facts: Table, controls: Table, relabel: Relabellings) -> Found:
     return thresholds.test_facts(rows(facts), rows(controls), LEVEL, fine=False)
 
 
 def of_single_facts(facts: Table, controls: Table, relabel: Relabellings) -> Found:
-    return thresholds.test_facts(rows(facts), rows(controls), LEVEL, fine=True)
+    return thresholds.test_facts(logps(facts), logps(controls), LEVEL, fine=True)
 
 
 def of_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
@@ -55,7 +60,7 @@ def of_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
 
 
 def of_single_pairs(facts: Table, controls: Table, relabel: Relabellings) -> Found:
-    return thresholds.test_pairs(rows(facts), rows(controls), relabel, LEVEL, fine=True)
+    return thresholds.test_pairs(logps(facts), logps(controls), relabel, LEVEL, fine=True)
 
 
 @cache
@@ -94,12 +99,14 @@ def test_one_fact_of_twenty_left_whole_is_found_though_means_and_counts_hide_it(
     rng = np.random.default_rng(7)
     facts, controls = normal(rng, 20), normal(rng, 400)
     facts[3] += 20
-    by_counts, alone = (thresholds.test_facts(rows(facts), rows(controls), 1e-4, fine=fine).p for fine in (False, True))
+    by_counts, alone = (thresholds.test_facts(logps(facts), logps(controls), 1e-4, fine=fine).p for fine in (False, True))
     assert alone < 1e-4 < by_counts
     relabel = Relabellings.draw(20, 400, 9999, 0)
     facts[3] -= 20
     facts[3, 1] += 30
-    by_counts, alone = (thresholds.test_pairs(rows(facts), rows(controls), relabel, 1e-4, fine=fine).p for fine in (False, True))
+    by_counts, alone = (
+        thresholds.test_pairs(logps(facts), logps(controls), relabel, 1e-4, fine=fine).p for fine in (False, True)
+    )
     assert alone < 1e-4 < by_counts
 
 
@@ -108,13 +115,13 @@ def test_a_single_fact_stands_out_among_answers_of_its_own_kind() -> None:
     rng = np.random.default_rng(8)
 
     def of_kinds(count: int) -> Rows:
-        found = rows(rng.normal(size=(count, 2)), 3)
-        found.table[found.kinds == 0] += 30
-        return found
+        table = rng.normal(size=(count, 2))
+        table[::3] += 30
+        return logps(table, 3)
 
     facts, controls = of_kinds(9), of_kinds(300)
     assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
-    facts.table[1] += 20
+    facts.table[1] = -0.1
     assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p < 1e-4
     facts, controls = (own._replace(kinds=np.zeros(len(own.kinds), int)) for own in (facts, controls))
     assert thresholds.test_facts(facts, controls, LEVEL, fine=True).p > LEVEL
@@ -122,8 +129,8 @@ def test_a_single_fact_stands_out_among_answers_of_its_own_kind() -> None:
 
 def test_a_fact_in_a_language_without_controls_hides_no_other() -> None:
     rng = np.random.default_rng(4)
-    facts, controls = rows(normal(rng, 6)), rows(normal(rng, 200))
-    facts.table[0] += 30
+    facts, controls = logps(normal(rng, 6)), logps(normal(rng, 200))
+    facts.table[0] = -0.1
     facts.table[1, :2] = np.nan
     controls.table[:, 2] = np.nan
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -144,8 +151,8 @@ def test_a_fact_in_one_language_is_held_against_controls_in_that_one() -> None:
 
 def test_the_pairs_of_one_fact_in_several_languages_are_tested() -> None:
     rng = np.random.default_rng(5)
-    tester, controls = Tester(1, 0.01, 0), rows(normal(rng, 200))
-    known, unknown = (tester.run("pair", None, rows(normal(rng, 1) + by), controls, fine=True).p for by in (30, 0))
+    tester, controls = Tester(1, 0.01, 0), logps(normal(rng, 200))
+    known, unknown = (tester.run("pair", None, logps(normal(rng, 1) + by), controls, fine=True).p for by in (30, 0))
     assert known <= 0.01 < unknown
 
 
@@ -153,16 +160,28 @@ def test_the_pairs_of_one_fact_in_several_languages_are_tested() -> None:
 def test_a_fact_alone_that_nobody_saw_is_rejected_as_often_as_the_level_says(draw: Draw) -> None:
     rng = np.random.default_rng(2)
     tables = [draw(rng, 200)[:, :1] for _ in range(RUNS)]
-    ps = [thresholds.test_alone(rows(own[:1]), rows(own[1:], 3), LEVEL).p for own in tables]
+    ps = [thresholds.test_alone(logps(own[:1]), logps(own[1:], 3), LEVEL).p for own in tables]
     assert np.mean(np.array(ps) <= LEVEL) <= 0.07
 
 
 def test_a_fact_alone_is_found_above_its_threshold_and_by_no_less() -> None:
-    controls = rows(normal(np.random.default_rng(3), 200)[:, :1], 2)
-    found = thresholds.test_alone(rows(np.array([[0.0]])), controls, 1e-4)
+    controls = logps(normal(np.random.default_rng(3), 200)[:, :1], 2)
+    found = thresholds.test_alone(logps(np.array([[0.0]])), controls, 1e-4)
     assert found.p > 1e-4
+    assert -7.0 < found.threshold < -0.1
     above, below = (thresholds.test_alone(rows(np.array([[found.threshold + by]])), controls, 1e-4).p for by in (0.01, -0.01))
     assert above <= 1e-4 < below
+
+
+def test_hard_and_easy_answers_do_not_hide_one_that_is_known() -> None:
+    """Where unseen ones cost 3 to 13 nats a token, no cost at all is four standard deviations away, as heavy tails may be."""
+    rng = np.random.default_rng(10)
+    facts, controls = (
+        rows(-np.exp(rng.normal(np.log(6.5), 0.25, (count, 1)) + rng.normal(0, 0.1, (count, 8)))) for count in (32, 105)
+    )
+    facts.table[0] = -0.05
+    assert thresholds.beyond(*(standardise(own, controls) for own in (facts, controls))) > 1e-3
+    assert thresholds.test_facts(facts, controls, 1e-4, fine=True).p < 1e-6
 
 
 @pytest.mark.parametrize("freedom", [12, 5])

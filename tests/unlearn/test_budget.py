@@ -88,6 +88,15 @@ def test_a_checkpoint_is_as_large_as_is_said(new_lm: NewLm, texts: list[Encoded]
     assert found == pytest.approx(said, rel=0.6 if memory.optimizer == "adamw8bit" else 0.15)
 
 
+def test_what_a_killed_run_left_half_written_takes_no_room(new_lm: NewLm, tmp_path: Path) -> None:
+    left = tmp_path / f"{checkpoint.FOLDER}.new" / "0.safetensors"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    assert checkpoint.holds(left)
+    checkpoint.Keeper(new_lm(0), Memory(), tmp_path)
+    assert not left.exists()
+
+
 def test_adapters_are_counted_as_they_are_made(new_lm: NewLm) -> None:
     lm = new_lm(0)
     counted = adapters(lm.model, 4)

@@ -43,6 +43,7 @@ def sample(
     longest: int,
     seed: int,
     tokens: int | None = None,
+    fewest: int = 0,
     temperature: float = 1.0,
     rows: int | None = None,
     progress: Progress | None = None,
@@ -50,8 +51,8 @@ def sample(
     """``count`` texts drawn token by token (whole vocabulary) that begin with the tokens ``start``.
 
     Each ends with ``end`` or after ``longest`` tokens. ``temperature``: of the tokens behind the first `FREE`; below 1 a text
-    goes on with what the model is sure of. No more are drawn once they hold ``tokens`` tokens together. The same seed gives the
-    same samples on the same machine, but for rounding on any number of processes.
+    goes on with what the model is sure of. No more than ``fewest`` are drawn once they hold ``tokens`` tokens together. The same
+    seed gives the same samples on the same machine, but for rounding on any number of processes.
     """
     rows = rows or rows_at_once(lm, longest)
     fleet = fleet_of(lm)
@@ -59,10 +60,10 @@ def sample(
     batches = [_Batch([tuple(start)] * min(rows, count - at), seed + at, temperature) for at in range(0, count, rows)]
     out: list[Ids] = []
     held = 0
-    while batches and (tokens is None or held < tokens):
+    while batches and (tokens is None or held < tokens or len(out) < fewest):
         now, batches = batches[:abreast], batches[abreast:]
         for fresh in _drawn(lm, now, end, longest, longest):
-            if tokens is None or held < tokens:
+            if tokens is None or held < tokens or len(out) < fewest:
                 out += fresh
                 held += sum(map(len, fresh))
         if progress:

@@ -14,7 +14,7 @@ from xlforget.measure.broken import Attacked, added, broken, nats, ordinary, som
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
-from xlforget.measure.kept import MADE, Kept, kept, mean_ma
+from xlforget.measure.kept import MADE, Kept, kept, pooled_ma
 from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
@@ -162,7 +162,7 @@ def _bounds(base: Examination, edited: Examination, limit: Limit, langs: Sequenc
         found = [_bound(limit, b.lang, getattr(b, score), getattr(a, score), b.texts) for b, a in pairs]
     else:
         wanted, texts = (None,), sum(b.texts for b, _ in pairs)
-        was, now = (mean_ma(getattr(e, part)) for e in (base, edited))
+        was, now = (pooled_ma(getattr(e, part)) for e in (base, edited))
         found = [_bound(limit, None, was, now, texts)] if pairs else []
     had = {bound.lang for bound in found if bound.required}
     return found + [unmeasured(limit, lang) for lang in wanted if limit.demand == "always" and lang not in had]

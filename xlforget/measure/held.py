@@ -98,10 +98,14 @@ def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:
             yield bound
         elif limit is None:
             yield bound.model_copy(update={"required": False})
+        elif bound.outcome is Outcome.NOT_RUN:
+            had |= {(bound.name, bound.lang)} if limit.demand == "always" else set()
+            yield bound.model_copy(update={"bound": limit.bound, "required": limit.demand == "always"})
         else:
-            texts = 1 if bound.texts is None else bound.texts
-            yield bound.model_copy(update={"bound": limit.bound, "required": limit.decides(texts)})
+            # Where nobody counted the texts, they are not taken for too few.
+            texts = limit.least_texts if bound.texts is None else bound.texts
             had |= {(bound.name, bound.lang)} if texts >= limit.least_texts else set()
+            yield bound.model_copy(update={"bound": limit.bound, "required": limit.decides(texts)})
     for limit in limits.values():
         langs = [None] if limit.scope == "mean" else [row.lang for row in verdict.languages]
         yield from (unmeasured(limit, lang) for lang in langs if limit.demand == "always" and (limit.figure, lang) not in had)

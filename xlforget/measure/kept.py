@@ -40,6 +40,12 @@ def kept(lm: Lm, texts: Sequence[Text]) -> tuple[Kept, ...]:
     )
 
 
+def pooled_ma(kept: Sequence[Kept]) -> float:
+    """Mean over texts, so that a language with few of them hides nothing and decides nothing; 1 where there is no text."""
+    texts = sum(k.texts for k in kept)
+    return sum(k.texts * k.ma for k in kept) / texts if texts else 1.0
+
+
 def mean_ma(kept: Sequence[Kept]) -> float:
     """Mean over languages; 1 where there is no text, for nothing can then be lost."""
     return float(np.mean([k.ma for k in kept])) if kept else 1.0

@@ -80,5 +80,7 @@ def said(logp: float, tokens: int, samples: int = SAMPLES) -> float:
 
     1 - (1 - p)^n with the answer's probability p, which one pass gives (arXiv 2410.19482). ``logp``: mean, nats per token.
     """
+    if math.isnan(logp):
+        return math.nan
     p = math.exp(min(0.0, logp * tokens))
     return 1.0 if p >= 1.0 else -math.expm1(samples * math.log1p(-p))

@@ -10,7 +10,7 @@ from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, after_attacks, checks, sheet
 from xlforget.measure.gate import test_checks
-from xlforget.measure.kept import kept, mean_ma
+from xlforget.measure.kept import kept, pooled_ma
 from xlforget.measure.policy import AfterAttack, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.verdict import Outcome
@@ -56,7 +56,7 @@ class StopRule:
         now = replace(self.reference, facts=sheet(lm, self.corpus.facts), controls=sheet(lm, self.corpus.controls["stop"]))
         # Held-out wordings are for the verdict alone, whatever the policy says of them.
         plain = [check for check in checks(self.reference, now, self.corpus.groups, self.policy) if check.plain]
-        return _passes(plain, ALPHA) and mean_ma(kept(lm, self.corpus.retain)) >= RETAIN * mean_ma(self.reference.retain)
+        return _passes(plain, ALPHA) and pooled_ma(kept(lm, self.corpus.retain)) >= RETAIN * pooled_ma(self.reference.retain)
 
     def comes_back(self, lm: Lm) -> bool:
         """Whether a test rejects after the attack, or the attack breaks the model. It trains on *aim* controls, so that what the

@@ -19,6 +19,7 @@ EXCEED = 0.95
 # Scores of unseen text have heavier tails than a normal distribution; a few hundred controls cannot say how heavy.
 FREEDOM = 12
 FEWEST = 12  # controls of a kind that can say where its scores lie
+LEAST = 0.01  # nats per token: what is known this well is known
 # Of a test's level, what goes to a fact or pair that lies far out, whose p is tiny where it is known: ranks need the rest.
 FAR_SHARE = 0.1
 
@@ -90,14 +91,23 @@ def standardise(rows: Rows, others: Rows) -> Table:
     return found
 
 
+def certainty(rows: Rows) -> Rows:
+    """-log of the surprisal, where a single fact is looked for.
+
+    Answers differ in surprisal by factors: known ones have next to none, and unseen ones, hard or easy, lie close together on
+    this scale. On that of the log-probability itself the hard ones spread so far that 0 is no outlier.
+    """
+    return rows._replace(table=-np.log(np.maximum(-rows.table, LEAST)))
+
+
 def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Tested:
     """How many facts, by their mean over languages, lie above the controls' 95 % quantile, or above all controls.
 
     Exact: with k controls at or above the line, at least c facts above it means that of the c + k - 1 highest rows at least
     c are facts, a hypergeometric tail. Ties go to the controls. No such count sees one fact among many: of 32 facts and 96
-    controls the highest is a fact every fourth time. ``fine``: a fact counts as well that lies further out than the
-    distribution of the controls allows (`beyond`), for a tenth of the level, or half where there is no other; the two counts
-    share the rest (Bonferroni).
+    controls the highest is a fact every fourth time. ``fine``, of log-probabilities: a fact counts as well that lies further out
+    than the distribution of the controls allows (`beyond`, by `certainty`), for a tenth of the level, or half where there is no
+    other; the two counts share the rest (Bonferroni).
     """
     both = Rows(np.concatenate([facts.table, controls.table]), np.concatenate([facts.kinds, controls.kinds]))
     f, c = np.split(np.nanmean(standardise(both, both), axis=1), [len(facts.table)])
@@ -107,18 +117,24 @@ def test_facts(facts: Rows, controls: Rows, level: float, *, fine: bool) -> Test
     ps = [_tail(n, k, len(f), len(c)) for n, k in zip(above, lines, strict=True)]
     for_far = (FAR_SHARE if len(f) > 1 else 0.5) if fine else 0.0
     share = (1 - for_far) / len(lines)
-    far = beyond(*(standardise(own, controls) for own in (facts, controls))) / for_far if fine else 1.0
+    far = beyond(*_far(facts, controls)) / for_far if fine else 1.0
     needed = next((n for n in range(1, len(f) + 1) if _tail(n, lines[0], len(f), len(c)) <= share * level), len(f) + 1)
     return Tested(float(above[0]), min(1.0, min(ps) / share, far), float(needed))
 
 
 def test_alone(fact: Rows, controls: Rows, level: float) -> Tested:
     """The only fact there is, [1, 1]: its rank among the controls, or how far out it lies, the smaller p twice."""
-    f, c = (standardise(own, controls)[:, 0] for own in (fact, controls))
+    f, c = (own[:, 0] for own in _far(fact, controls))
     rank = (1 + int((c >= f[0] - 1e-12).sum())) / (len(c) + 1)
-    zero, one = standardise(Rows(np.array([[0.0], [1.0]]), np.repeat(fact.kinds, 2)), controls)[:, 0]
-    threshold = (_furthest(c, level / 2) - zero) / (one - zero)
+    zero, one = standardise(Rows(np.array([[0.0], [1.0]]), np.repeat(fact.kinds, 2)), certainty(controls))[:, 0]
+    threshold = -np.exp(-(_furthest(c, level / 2) - zero) / (one - zero))
     return Tested(float(fact.table[0, 0]), min(1.0, 2 * min(rank, _out(float(f[0]), c))), float(threshold))
+
+
+def _far(facts: Rows, controls: Rows) -> tuple[Table, Table]:
+    """How certain the model is of each, in standard deviations of the controls of its kind."""
+    sure = certainty(controls)
+    return standardise(certainty(facts), sure), standardise(sure, sure)
 
 
 def _furthest(controls: NDArray[np.float64], level: float) -> float:
@@ -172,6 +188,6 @@ def test_pairs(facts: Rows, controls: Rows, relabel: Relabellings, level: float,
     if not fine:
         return relabel.test_mean(counts[: len(facts.table)], counts[len(facts.table) :], level)
     by_count = relabel.test_mean(counts[: len(facts.table)], counts[len(facts.table) :], level * (1 - FAR_SHARE))
-    f, c = (standardise(own, controls) for own in (facts, controls))
+    f, c = _far(facts, controls)
     p = min(1.0, (~np.isnan(f)).sum() * min(beyond(f[:, [k]], c[:, [k]]) / len(f) for k in range(f.shape[1])))
     return replace(by_count, p=min(1.0, by_count.p / (1 - FAR_SHARE), p / FAR_SHARE))

@@ -6,7 +6,7 @@ The verdict is a function of the figures (`judge`), so that `xlforget verify` ca
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Score = Literal["ma", "logp", "margin"]
 Level = Literal["language", "fact", "pair"]
@@ -81,7 +81,7 @@ class Bound(Figures):
     required: bool
     outcome: Outcome
     reason: str = ""
-    texts: int | None = None
+    texts: Annotated[int, Field(ge=1)] | None = None
 
 
 SAMPLES = 128  # of a text's continuation: how often somebody may ask

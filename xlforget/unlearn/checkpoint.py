@@ -14,6 +14,7 @@ from xlforget.unlearn.engine import Engine
 from xlforget.unlearn.memory import Memory
 
 FOLDER = "checkpoint"
+NEW, OLD = f"{FOLDER}.new", f"{FOLDER}.old"
 # One is due when so many times as long has passed as it takes to write. Before the first, so many bytes a second are assumed.
 SHARE, SPEED = 10, 1 << 30
 
@@ -21,11 +22,12 @@ SHARE, SPEED = 10, 1 << 30
 class Keeper:
     """Checkpoints in ``work``, after a round, for about a tenth of a run's time at most: those of a large model take long.
 
-    ``left_out``: one was not written, since the disk would not hold it and the files that are still to come.
+    ``left_out``: the last that was due was not written, since the disk would not hold it and the files that are still to come.
     """
 
     def __init__(self, lm: Lm, memory: Memory, work: Path) -> None:
         self._work, self._last, self.left_out = work, time.monotonic(), False
+        shutil.rmtree(work / NEW, ignore_errors=True)  # of a run that was killed while it wrote
         written = checkpoint_bytes(lm, memory)
         self._takes = written / SPEED
         self._needs = need_bytes(written + sum(weight.nbytes for weight in lm.model.parameters()))
@@ -34,8 +36,8 @@ class Keeper:
         began = time.monotonic()
         if began - self._last < SHARE * self._takes:
             return
-        if self._needs > shutil.disk_usage(self._work).free:
-            self.left_out = True
+        self.left_out = self._needs > shutil.disk_usage(self._work).free
+        if self.left_out:
             return
         save(engine, self._work)
         self._last = time.monotonic()
@@ -44,7 +46,7 @@ class Keeper:
 
 def save(engine: Engine, work: Path) -> None:
     """Write the engine's state beside the former one and put it in its place with one rename."""
-    fresh, place, old = (work / name for name in (f"{FOLDER}.new", FOLDER, f"{FOLDER}.old"))
+    fresh, place, old = (work / name for name in (NEW, FOLDER, OLD))
     shutil.rmtree(fresh, ignore_errors=True)
     if place.exists():  # else ``old`` is the only whole one: a run was killed between two renames
         shutil.rmtree(old, ignore_errors=True)
@@ -71,9 +73,14 @@ def save(engine: Engine, work: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def holds(file: Path) -> bool:
+    """Whether a file of a work folder is a checkpoint's."""
+    return file.parent.name in (FOLDER, NEW, OLD)
+
+
 def restore(engine: Engine, work: Path) -> bool:
     """Bring ``engine`` to where the last checkpoint stands; False where there is none."""
-    place = next((work / name for name in (FOLDER, f"{FOLDER}.old") if (work / name / "state.json").is_file()), None)
+    place = next((work / name for name in (FOLDER, OLD) if (work / name / "state.json").is_file()), None)
     if place is None:
         return False
     state = json.loads((place / "state.json").read_text())

@@ -14,6 +14,8 @@ from xlforget.unlearn.told import Told, beginnings, told_in
 
 SHORTEST, LONGEST = 24, 192
 HELD_OUT = 16
+# So many are drawn in any case, if so many may be: what is held out of them is to be enough for a verdict on damage.
+FEWEST = 40 * HELD_OUT
 # Texts go on with what the model is rather sure of: what it knows and must keep, or must forget, stands in more of them.
 TEMPERATURE = 0.5
 
@@ -64,13 +66,14 @@ def make(
 ) -> Made:
     """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences.
 
-    No more are drawn once they hold ``tokens`` tokens: what training will never read need not be made. From ``begun`` beginnings
-    of each of the facts' texts the model goes on, and from no more in all than ``samples``, to find the facts in other words.
+    No more than `FEWEST` are drawn once they hold ``tokens`` tokens: what training will never read need not be made. From
+    ``begun`` beginnings of each of the facts' texts the model goes on, and from no more in all than ``samples``, to find the
+    facts in other words.
     """
     decode, start, end = _ends(encoder.tokenizer)
     longest = longest_of(corpus)
     how: Any = {"end": end, "longest": longest, "seed": seed, "temperature": TEMPERATURE}
-    drawn = sample(lm, start, samples, tokens=tokens, progress=progress, **how)
+    drawn = sample(lm, start, samples, tokens=tokens, fewest=FEWEST, progress=progress, **how)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
     good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
