@@ -73,7 +73,7 @@ def test_the_shipped_policy_says_what_the_gate_always_asked() -> None:
     assert [tuple(limit) for limit in policy.limits()] == [
         ("retain MA", "mean", 0.98, "at least", "where given", 1),
         ("retain MA", "language", 0.98, "at least", "never", 1),
-        ("bystanders MA", "mean", 0.90, "at least", "where given", 32),
+        ("bystanders MA", "mean", 0.80, "at least", "where given", 32),
         ("bystanders MA", "language", 0.95, "at least", "never", 1),
         ("unseen perplexity", "language", 1.05, "at most", "never", 1),
     ]
@@ -84,14 +84,14 @@ def test_it_judges_by_it_and_names_it() -> None:
     assert found.passed
     assert found.policy == default().judged_by
     assert [warning for warning in found.warnings if warning.startswith("bystanders MA:")] == [
-        "bystanders MA: of before 0.556; the aim is at least 0.9.",
+        "bystanders MA: of before 0.556; the aim is at least 0.8.",
         "bystanders MA: of before 0.556 in en, 0.556 in fr; the aim is at least 0.95.",
     ]
     assert not verdict(default(), BASE, model(0.1, kept=0.8)).passed
     assert verdict(default(), model(0.9, kept=None), model(0.1, kept=None)).passed, "damage is gated where text was given"
 
 
-@pytest.mark.parametrize(("texts", "left", "passes"), [(15, 0.5, True), (16, 0.85, True), (16, 0.8, False)])
+@pytest.mark.parametrize(("texts", "left", "passes"), [(15, 0.5, True), (16, 0.75, True), (16, 0.7, False)])
 def test_bystanders_decide_where_there_are_enough_of_them(texts: int, left: float, passes: bool) -> None:
     base, edited = (counted(own, texts) for own in (BASE, model(0.1, bystanders=left)))
     found = verdict(default(), base, edited)
@@ -101,8 +101,8 @@ def test_bystanders_decide_where_there_are_enough_of_them(texts: int, left: floa
 
 
 def test_too_few_bystanders_are_not_run_where_they_are_always_required() -> None:
-    shipped = 'at-least = 0.90, required = "where given"'
-    always = own(SHIPPED.replace(shipped, 'at-least = 0.90, required = "always"'))
+    shipped = 'at-least = 0.80, required = "where given"'
+    always = own(SHIPPED.replace(shipped, 'at-least = 0.80, required = "always"'))
     enough, few = (verdict(always, counted(BASE, n), counted(model(0.1, bystanders=0.9), n)) for n in (16, 15))
     assert (enough.passed, few.passed) == (True, False)
     assert Outcome.NOT_RUN in {bound.outcome for bound in few.bounds if bound.required}
@@ -128,7 +128,7 @@ def test_a_report_that_leaves_the_count_of_texts_out_is_held_to_the_bound() -> N
 
 
 def test_what_was_held_to_a_policy_is_not_changed_by_it_again() -> None:
-    always = own(SHIPPED.replace('at-least = 0.90, required = "where given"', 'at-least = 0.90, required = "always"'))
+    always = own(SHIPPED.replace('at-least = 0.80, required = "where given"', 'at-least = 0.80, required = "always"'))
     for texts in (15, 16):
         once = hold(verdict(default(), counted(BASE, texts), counted(GOLD, texts)), always)
         assert hold(once, always) == once
