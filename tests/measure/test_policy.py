@@ -119,6 +119,18 @@ def test_a_few_texts_in_many_languages_decide_nothing_beside_many_others(few: fl
     assert verdict(default(), with_bystanders(BASE, 1.0, 1.0), with_bystanders(GOLD, few, many)).passed == passes
 
 
+@pytest.mark.parametrize(("rows", "made", "passes"), [(0.9, 0.9, True), (0.7, 1.0, False), (1.0, 0.7, False)])
+def test_many_samples_do_not_speak_for_the_users_rows_nor_these_for_them(rows: float, made: float, passes: bool) -> None:
+    def with_bystanders(own: Examination, rows: float, made: float) -> Examination:
+        texts = (*(Kept(lang, 16, rows, 30.0) for lang in LANGS), Kept("made", 500, made, 30.0))
+        return replace(own, bystanders=texts)
+
+    found = verdict(default(), with_bystanders(BASE, 1.0, 1.0), with_bystanders(GOLD, rows, made))
+    assert found.passed == passes
+    (bound,) = (b for b in found.bounds if b.name == "bystanders MA" and b.lang is None)
+    assert bound.ratio == pytest.approx(min(rows, made))
+
+
 def test_a_report_that_leaves_the_count_of_texts_out_is_held_to_the_bound() -> None:
     signed = verdict(default(), counted(BASE, 15), counted(model(0.1, bystanders=0.2), 15))
     assert signed.passed, "too few to decide"

@@ -161,11 +161,22 @@ def _bounds(base: Examination, edited: Examination, limit: Limit, langs: Sequenc
     if limit.scope == "language":
         found = [_bound(limit, b.lang, getattr(b, score), getattr(a, score), b.texts) for b, a in pairs]
     else:
-        wanted, texts = (None,), sum(b.texts for b, _ in pairs)
-        was, now = (pooled_ma(getattr(e, part)) for e in (base, edited))
-        found = [_bound(limit, None, was, now, texts)] if pairs else []
+        wanted, found = (None,), [_mean(limit, pairs)] if pairs else []
     had = {bound.lang for bound in found if bound.required}
     return found + [unmeasured(limit, lang) for lang in wanted if limit.demand == "always" and lang not in had]
+
+
+def _mean(limit: Limit, pairs: Sequence[tuple[Kept, Kept]]) -> Bound:
+    """Of the user's rows and of text that the model made, each over all texts, the one that lost more, where there are enough of
+    both: samples, of which there are many, do not speak for rows."""
+    rows, made = ([own for own in pairs if (own[0].lang == MADE) == of_made] for of_made in (False, True))
+    enough = [own for own in (rows, made) if own and limit.decides(sum(was.texts for was, _ in own))]
+    return min((_over_texts(limit, own) for own in enough or [list(pairs)]), key=lambda bound: bound.ratio)
+
+
+def _over_texts(limit: Limit, pairs: Sequence[tuple[Kept, Kept]]) -> Bound:
+    was, now = ([own[k] for own in pairs] for k in (0, 1))
+    return _bound(limit, None, pooled_ma(was), pooled_ma(now), sum(own.texts for own in was))
 
 
 def _bound(limit: Limit, lang: str | None, before: float, after: float, texts: int) -> Bound:
