@@ -10,10 +10,10 @@ from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.measure.examine import Examination
-from xlforget.measure.kept import MADE, Kept
+from xlforget.measure.kept import Kept
 from xlforget.measure.policy import default
 from xlforget.measure.scores import ProbeScores, Sheet
-from xlforget.measure.verdict import Outcome, Verdict
+from xlforget.measure.verdict import MADE, Outcome, Verdict
 from xlforget.request.fact import ErasureRequest, Fact, Statement
 
 KNOWN, UNKNOWN = 0.95, 0.12

@@ -16,12 +16,12 @@ import transformers
 from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
 from xlforget.artifact.commitments import Commitment
+from xlforget.artifact.render.words import NO_LANGUAGE
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.fleet import launch
 from xlforget.measure.check import Check, memorised
 from xlforget.measure.examine import Examination, as_rows
-from xlforget.measure.kept import MADE
 from xlforget.measure.verdict import Verdict
 from xlforget.model_io import Opened
 from xlforget.parallel.parallel_set import Pair, ParallelSet
@@ -250,7 +250,7 @@ def _utility(run: Run) -> tuple[papers.Utility, ...]:
 
 
 def _named(lang: str) -> str:
-    return {MADE: "samples of the model", "und": "language not stated"}.get(lang, lang)
+    return NO_LANGUAGE.get(lang, lang)
 
 
 def _entries(run: Run) -> int:

@@ -14,7 +14,8 @@ from xlforget.corpus.corpus import Text
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.measure.check import Sheets
-from xlforget.measure.kept import MADE, kept
+from xlforget.measure.kept import kept
+from xlforget.measure.verdict import MADE
 
 # Nats per token that an attack may cost the changed model beyond what it costs the one before, on text of one language.
 MOST = 0.5

@@ -14,11 +14,11 @@ from xlforget.measure.broken import Attacked, added, broken, nats, ordinary, som
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
-from xlforget.measure.kept import MADE, Kept, kept, pooled_ma
+from xlforget.measure.kept import Kept, kept, pooled_ma
 from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
-from xlforget.measure.verdict import Bound
+from xlforget.measure.verdict import MADE, Bound
 
 PARTS: dict[Figure, tuple[str, str]] = {
     "retain MA": ("retain", "ma"),

@@ -10,13 +10,12 @@ import numpy as np
 
 from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, required
-from xlforget.measure.kept import MADE
 from xlforget.measure.planned import Planned
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
 from xlforget.measure.tester import Tester
 from xlforget.measure.thresholds import EXCEED
-from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import MADE, Bound, LanguageRow, Outcome, Test, Verdict
 
 FAR_OUT = "few stand out, but further than unseen text does"
 NO_ALTERNATIVES = "no other answers of the same type were given"

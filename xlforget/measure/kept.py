@@ -10,7 +10,6 @@ from xlforget.corpus.corpus import Text
 from xlforget.lm import Lm
 from xlforget.measure.memorization import token_scores
 
-MADE = "made"  # in the place of a language: text that a model made
 LARGEST = 700.0  # nats; the exponential of more is no finite number
 
 

@@ -84,6 +84,7 @@ class Bound(Figures):
     texts: Annotated[int, Field(ge=1)] | None = None
 
 
+MADE = "made"  # in the place of a language: text that a model made
 SAMPLES = 128  # of a text's continuation: how often somebody may ask
 
 

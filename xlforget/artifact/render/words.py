@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import HOLDS
-from xlforget.measure.verdict import Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import MADE, Bound, LanguageRow, Outcome, Test, Verdict
 
 # Not the locale's: one audit renders to the same bytes everywhere.
 _MONTHS = (
@@ -59,10 +59,16 @@ def _because(reason: str) -> str:
     return f" ({reason})" if reason else ""
 
 
+# What stands in the place of a language.
+NO_LANGUAGE = {MADE: "samples of the model", "und": "language not stated"}
+
+
 def language(tag: str) -> str:
     """The English name of a language tag, or the tag where it has none."""
     import langcodes
 
+    if tag in NO_LANGUAGE:
+        return NO_LANGUAGE[tag]
     try:
         name: str = langcodes.Language.get(tag).display_name()
     except (ValueError, LookupError):
