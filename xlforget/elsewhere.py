@@ -9,7 +9,7 @@ from xlforget.corpus.corpus import CONTROL_ROWS
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import encode_pairs
 from xlforget.lm import Lm
-from xlforget.measure.check import Check, Sheets
+from xlforget.measure.check import KNOWN, Check, Sheets
 from xlforget.measure.examine import sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.scores import Sheet
@@ -24,7 +24,8 @@ SAID = "Known in languages that were not asked for: {}. Add them to --languages,
 
 
 def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
-    """One, with the languages in which tests like the gate's tell the facts from unseen people; none where there are no such.
+    """One, with the languages in which a test of MA like the gate's tells the facts from unseen people, or in which a single fact
+    is known as none of these is; none where there are no such.
 
     They read the training wordings alone. Facts of other forms than 4 have no words in other languages.
     """
@@ -34,10 +35,9 @@ def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
     if check is None:
         return ()
     tests = test_checks([check], plan.policy.alpha, seed)
-    found = [test.lang for test in tests if test.outcome is Outcome.FAIL]
-    # Of few facts among many the tests over facts and pairs tell, and not in which languages.
-    known = dict.fromkeys(filter(None, found)) or (check.langs if found else ())
-    return (SAID.format(", ".join(_told(check, lang) for lang in known)),) if known else ()
+    found = {test.lang for test in tests if test.score == "ma" and test.outcome is Outcome.FAIL}
+    known = [said for lang in check.langs if (said := _told(check, lang, told_apart=lang in found))]
+    return (SAID.format(", ".join(known)),) if known else ()
 
 
 def _check(lm: Lm, encoder: Encoder, plan: Plan, langs: Sequence[str], seed: int) -> Check | None:
@@ -57,7 +57,10 @@ def _sheet(lm: Lm, encoder: Encoder, pairs: Sequence[Pair]) -> Sheet:
     return sheet(lm, encode_pairs(encoder, pairs, 0, ROLES)[0])
 
 
-def _told(check: Check, lang: str) -> str:
-    scored = (check.edited.facts, check.edited.controls)
-    own, unseen = (float(np.nanmean(part.table("ma", check.role, [lang]))) for part in scored)
-    return f"{lang} (MA {own:.2f}, unseen text {unseen:.2f})"
+def _told(check: Check, lang: str, *, told_apart: bool) -> str:
+    """What is known in a language; nothing where neither the facts nor one of them stand out."""
+    facts, unseen = (part.table("ma", check.role, [lang]) for part in (check.edited.facts, check.edited.controls))
+    if told_apart:
+        return f"{lang} (MA {np.nanmean(facts):.2f}, unseen text {np.nanmean(unseen):.2f})"
+    best, most = (float(np.nanmax(own, initial=0.0)) for own in (facts, unseen))
+    return f"{lang} (a fact MA {best:.2f}, unseen text {most:.2f} at most)" if best >= KNOWN and best > most else ""

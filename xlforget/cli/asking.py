@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 def required_key(key: Path | None, variable: str) -> Path:
     """The key of the option or the environment. UsageError NO_KEY: neither is given."""
     if key is None:
-        half = "private" if variable == "XLFORGET_KEY" else "public"
+        private = variable == "XLFORGET_KEY"
+        where = "Make a pair with `xlforget keygen`" if private else "Ask whoever signed for their public key"
         raise UsageError(
-            f"No {half} key is given.",
-            do=f"Make a pair with `xlforget keygen`, then give --key or set {variable}.",
+            f"No {'private' if private else 'public'} key is given.",
+            do=f"{where}, then give --key or set {variable}.",
             code="NO_KEY",
         )
     return key
