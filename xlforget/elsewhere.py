@@ -31,7 +31,7 @@ def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
     """
     asked = {lang.partition("-")[0] for lang in plan.corpus.langs}
     langs = [lang for lang in phrasebook.languages() if lang not in asked]
-    check = _check(lm, plan.base.encoder, plan, langs, seed) if langs else None
+    check = _check(lm, plan, langs, seed)
     if check is None:
         return ()
     tests = test_checks([check], plan.policy.alpha, seed)
@@ -40,13 +40,13 @@ def warnings(lm: Lm, plan: Plan, seed: int) -> tuple[str, ...]:
     return (SAID.format(", ".join(known)),) if known else ()
 
 
-def _check(lm: Lm, encoder: Encoder, plan: Plan, langs: Sequence[str], seed: int) -> Check | None:
-    """Of one model alone, which stands in for the model before: a test that finds the facts fails."""
-    book, facts = get_translator("phrasebook"), [fact for fact in plan.request.facts if fact.structured]
+def _check(lm: Lm, plan: Plan, langs: Sequence[str], seed: int) -> Check | None:
+    """Of one model alone, which stands in for the model before: a test that finds the facts fails. None: nothing can be asked."""
+    book, encoder, facts = get_translator("phrasebook"), plan.base.encoder, plan.request.facts
     pairs = [pair for fact in facts if fact.structured for pair in worded(fact.id, fact.structured, langs, book, seed)]
-    spoken = tuple(dict.fromkeys(pair.lang for pair in pairs))
     if not pairs:
         return None
+    spoken = tuple(dict.fromkeys(pair.lang for pair in pairs))
     others = [pair for pair in from_phrasebook(facts, spoken, book, CONTROL_ROWS, seed) if split_of(pair.fact) == "gate"]
     scores = Sheets(_sheet(lm, encoder, pairs), _sheet(lm, encoder, others))
     return Check("structured: other languages", "train", spoken, scores, scores)

@@ -16,7 +16,7 @@ import transformers
 from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
 from xlforget.artifact.commitments import Commitment
-from xlforget.artifact.render.words import NO_LANGUAGE
+from xlforget.artifact.render.words import NOT_LANGUAGES
 from xlforget.asked import Apply
 from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.fleet import launch
@@ -250,7 +250,7 @@ def _utility(run: Run) -> tuple[papers.Utility, ...]:
 
 
 def _named(lang: str) -> str:
-    return NO_LANGUAGE.get(lang, lang)
+    return NOT_LANGUAGES.get(lang, lang)
 
 
 def _entries(run: Run) -> int:

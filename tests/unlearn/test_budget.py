@@ -37,12 +37,12 @@ SHAPES: Mapping[str, dict[str, Any]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_peak_of_real_steps_is_within_a_quarter_of_the_estimate(shape: str) -> None:
     """The least of up to three runs: what the heap keeps in fragments differs from run to run and only ever adds."""
-    for _ in range(3):
-        found = peak(shape)
-        assert found["measured"] > 3 * found["weights"], "the model is most of what is measured"
-        if found["estimated"] == pytest.approx(found["measured"], rel=0.25):
-            return
-    pytest.fail(f"{shape}: {found}")
+    runs = [peak(shape)]
+    while len(runs) < 3 and runs[-1]["measured"] > 1.25 * runs[-1]["estimated"]:
+        runs.append(peak(shape))
+    found = min(runs, key=lambda run: run["measured"])
+    assert found["measured"] > 3 * found["weights"], "the model is most of what is measured"
+    assert found["estimated"] == pytest.approx(found["measured"], rel=0.25)
 
 
 def peak(shape: str) -> dict[str, int]:

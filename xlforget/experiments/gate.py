@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -77,33 +78,32 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
 
 
 def _of_seed(chosen: Set, files: Mapping[Part, Path], asked: Apply, quick: bool, say: Say) -> Iterator[Judged]:
-    judges = _Judges(asked)
-    for planted in models(chosen, files, asked, asked.seed, quick=quick, say=say):
-        yield from _judged(planted, asked, judges, say)
-
-
-def _judged(planted: Planted, asked: Apply, judges: "_Judges", say: Say) -> Iterator[Judged]:
-    """By what `xlforget measure --gate` judges by, once: what was found is kept until the gate itself is another."""
-    asking = "-" + "-".join(planted.languages) if planted.languages else ""
-    seed = f"-seed-{asked.seed}" if asked.seed else ""
-    kept = asked.out.parent / "gate" / f"{planted.where.name}{asking}{seed}.json"
-    known = json.loads(kept.read_text("utf-8")) if kept.is_file() else []
-    if [own["gate"] for own in known] != [_code()] * len(PROFILES):
-        say(f"judging: {planted.name}")
-        known = [asdict(own) for own in judges.judge(planted)]
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(known), encoding="utf-8")
-    yield from (Judged(**own) for own in known)
+    judges = _Judges(asked, say)
+    for planted in models(chosen, files, asked, quick=quick, say=say):
+        yield from judges.judged(planted)
 
 
 class _Judges:
     """The gate on many models beside one that is examined once, for all languages that are asked in."""
 
-    def __init__(self, asked: Apply) -> None:
-        self._asked = asked
+    def __init__(self, asked: Apply, say: Say) -> None:
+        self._asked, self._say = asked, say
         self._beside: dict[tuple[str, ...], Comparison] = {}
 
-    def judge(self, planted: Planted) -> Iterator[Judged]:
+    def judged(self, planted: Planted) -> Iterator[Judged]:
+        """By what `xlforget measure --gate` judges by, once: what was found is kept until the gate itself is another."""
+        asking = "-" + "-".join(planted.languages) if planted.languages else ""
+        seed = f"-seed-{self._asked.seed}" if self._asked.seed else ""
+        kept = self._asked.out.parent / "gate" / f"{planted.where.name}{asking}{seed}.json"
+        known = json.loads(kept.read_text("utf-8")) if kept.is_file() else []
+        if [own["gate"] for own in known] != [_code()] * len(PROFILES):
+            self._say(f"judging: {planted.name}")
+            known = [asdict(own) for own in self._judge(planted)]
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(known), encoding="utf-8")
+        yield from (Judged(**own) for own in known)
+
+    def _judge(self, planted: Planted) -> Iterator[Judged]:
         """By each profile; the last one makes all attacks that the others make."""
         beside = self._comparison(planted.languages or self._asked.languages)
         found = beside.examine(model_io.open_model(str(planted.where), self._asked.device).lm)
@@ -121,6 +121,7 @@ class _Judges:
         return self._beside[languages]
 
 
+@cache
 def _code() -> str:
     """A digest of what judges."""
     room = resources.files("xlforget.measure")

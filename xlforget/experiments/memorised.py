@@ -38,7 +38,7 @@ def train_missing(
         tokenizer = PreTrainedTokenizerFast.from_pretrained(tokens_of)
     else:
         say("training the tokenizer")
-        # Trained on all rows, unseen ones too: no answer may be a single token only because it is a fact.
+        # On all rows, unseen ones too, or on none that is asked for: no answer may be a single token only because it is a fact.
         tokenizer = train_tokenizer([text for part in texts if part in chosen.tokens for text in texts[part]], chosen.vocabulary)
     for name, parts in memorised.items():
         if not (folder / name).is_dir():

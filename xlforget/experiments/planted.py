@@ -63,12 +63,11 @@ class Planted:
     languages: tuple[str, ...] = ()
 
 
-def models(chosen: Set, files: Mapping[Part, Path], asked: Apply, seed: int, *, quick: bool, say: Say) -> Iterator[Planted]:
-    """All models of one seed; of every seed but 0 they lie beside those of seed 0."""
-    folder = asked.out.parent
+def models(chosen: Set, files: Mapping[Part, Path], asked: Apply, *, quick: bool, say: Say) -> Iterator[Planted]:
+    """All models of the seed that is asked for; of every seed but 0 they lie beside those of seed 0."""
+    folder, seed = asked.out.parent, asked.seed
     made = folder / "gate-models" / (f"seed-{seed}" if seed else "")
     made.mkdir(parents=True, exist_ok=True)
-    asked = replace(asked, seed=seed)
     yield Planted("as it was", Path(asked.model), False)
     for own in (seed,) if quick else (seed, seed + OTHER_SEED):
         yield Planted("retrained", _retrained(chosen, files, folder, own, say), True)

@@ -170,8 +170,9 @@ def _mean(limit: Limit, pairs: Sequence[tuple[Kept, Kept]]) -> Bound:
     """Of the user's rows and of text that the model made, each over all texts, the one that lost more, where there are enough of
     both: samples, of which there are many, do not speak for rows."""
     rows, made = ([own for own in pairs if (own[0].lang == MADE) == of_made] for of_made in (False, True))
-    enough = [own for own in (rows, made) if own and limit.decides(sum(was.texts for was, _ in own))]
-    return min((_over_texts(limit, own) for own in enough or [list(pairs)]), key=lambda bound: bound.ratio)
+    found = [_over_texts(limit, own) for own in (rows, made) if own]
+    deciding = [bound for bound in found if bound.required]
+    return min(deciding or [_over_texts(limit, pairs)], key=lambda bound: bound.ratio)
 
 
 def _over_texts(limit: Limit, pairs: Sequence[tuple[Kept, Kept]]) -> Bound:

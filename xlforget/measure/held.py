@@ -91,24 +91,24 @@ def _not_run(check: str, like: Test, plan: Planned | None = None) -> Test:
 def _bounds(verdict: Verdict, policy: Policy) -> Iterator[Bound]:
     """Damage by the policy's bounds; what it bounds nowhere does not decide."""
     limits: dict[tuple[str, str], Limit] = {(limit.figure, limit.scope): limit for limit in policy.limits()}
-    had: set[tuple[str, str | None]] = set()
-    for bound in verdict.bounds:
-        limit = limits.get((bound.name, "language" if bound.lang else "mean"))
-        if bound.check != DAMAGE:
-            yield bound
-        elif limit is None:
-            yield bound.model_copy(update={"required": False})
-        elif bound.outcome is Outcome.NOT_RUN:
-            had |= {(bound.name, bound.lang)} if limit.demand == "always" else set()
-            yield bound.model_copy(update={"bound": limit.bound, "required": limit.demand == "always"})
-        else:
-            # Where nobody counted the texts, they are not taken for too few.
-            texts = limit.least_texts if bound.texts is None else bound.texts
-            had |= {(bound.name, bound.lang)} if texts >= limit.least_texts else set()
-            yield bound.model_copy(update={"bound": limit.bound, "required": limit.decides(texts)})
+    held = [
+        _held(bound, limits.get((bound.name, "language" if bound.lang else "mean"))) if bound.check == DAMAGE else bound
+        for bound in verdict.bounds
+    ]
+    yield from held
+    had = {(bound.name, bound.lang) for bound in held if bound.check == DAMAGE and bound.required}
     for limit in limits.values():
         langs = [None] if limit.scope == "mean" else [row.lang for row in verdict.languages]
         yield from (unmeasured(limit, lang) for lang in langs if limit.demand == "always" and (limit.figure, lang) not in had)
+
+
+def _held(bound: Bound, limit: Limit | None) -> Bound:
+    """One figure by the bound that it has now. Where nobody counted the texts, they are not taken for too few."""
+    if limit is None:
+        return bound.model_copy(update={"required": False})
+    texts = limit.least_texts if bound.texts is None else bound.texts
+    decides = limit.demand == "always" if bound.outcome is Outcome.NOT_RUN else limit.decides(texts)
+    return bound.model_copy(update={"bound": limit.bound, "required": decides})
 
 
 def unmeasured(limit: Limit, lang: str | None) -> Bound:

@@ -65,14 +65,15 @@ def unlearn(
         by_lang.setdefault(pair.lang, []).append(count)
     langs = {lang: (min(own), max(own)) for lang, own in by_lang.items()}
     least, most = min(visits), max(visits)
-    warnings = (*_warnings(engine), *((LEFT_OUT,) if keeper.left_out else ()))
+    warnings = _warnings(engine, keeper)
     return Unlearned(reached.cycle, reached.steps, (least, most), warnings, langs, reached.alpha, reached.against_text)
 
 
-def _warnings(engine: Engine) -> tuple[str, ...]:
+def _warnings(engine: Engine, keeper: checkpoint.Keeper) -> tuple[str, ...]:
     missed = engine.progress.visits.count(0)
     never = f"{missed} of the pairs were never trained on: the run had too few steps for them (--rounds)"
-    return (*((LIVE,) if isinstance(engine.teacher, Live) else ()), *((never,) if missed else ()))
+    told = {LIVE: isinstance(engine.teacher, Live), never: missed, LEFT_OUT: keeper.left_out}
+    return tuple(warning for warning, so in told.items() if so)
 
 
 def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Task:

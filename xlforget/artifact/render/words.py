@@ -60,15 +60,15 @@ def _because(reason: str) -> str:
 
 
 # What stands in the place of a language.
-NO_LANGUAGE = {MADE: "samples of the model", "und": "language not stated"}
+NOT_LANGUAGES = {MADE: "samples of the model", "und": "language not stated"}
 
 
 def language(tag: str) -> str:
     """The English name of a language tag, or the tag where it has none."""
     import langcodes
 
-    if tag in NO_LANGUAGE:
-        return NO_LANGUAGE[tag]
+    if tag in NOT_LANGUAGES:
+        return NOT_LANGUAGES[tag]
     try:
         name: str = langcodes.Language.get(tag).display_name()
     except (ValueError, LookupError):
