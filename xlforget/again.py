@@ -22,9 +22,10 @@ from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
+from xlforget.measure.likeliest import likeliest
 from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.scores import Sheet
-from xlforget.measure.verdict import LanguageRow, Test
+from xlforget.measure.verdict import LanguageRow, Likeliest, Test
 from xlforget.parallel.parallel_set import Pair, ParallelSet
 
 # Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
@@ -51,6 +52,7 @@ def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))
     findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
+    findings += _likeliest(audit.verdict.likeliest, likeliest([check for check in found if check.required]))
     word = "passes" if passed else "does not pass"
     return [
         *findings,
@@ -121,6 +123,15 @@ def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:
         return Finding(name, False, "AGAIN", "the bundle holds no pair in this language")
     off = list(_differences(signed, now))
     return Finding(name, not off, "AGAIN", "; ".join(off) or "the figures are those that were signed")
+
+
+def _likeliest(signed: Likeliest | None, now: Likeliest | None) -> list[Finding]:
+    """Which answer comes first may turn on the last digit, where several are as likely; how likely the first one is does not."""
+    if signed is None:
+        return []
+    found = now.said_after if now else 0.0
+    message = f"signed {signed.said_after:.4f}, measured {found:.4f}"
+    return [Finding("measured again/likeliest answer", abs(signed.said_after - found) <= SAID, "AGAIN", message)]
 
 
 def _differences(signed: LanguageRow, now: LanguageRow) -> Iterator[str]:

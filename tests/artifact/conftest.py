@@ -15,7 +15,7 @@ from xlforget.artifact.folder import digests, output_folder
 from xlforget.artifact.keys import KeyPair
 from xlforget.measure import judge
 from xlforget.measure.policy import default
-from xlforget.measure.verdict import Bound, LanguageRow, Level, Outcome, Score, Test, Verdict
+from xlforget.measure.verdict import Bound, LanguageRow, Level, Likeliest, Outcome, Score, Test, Verdict
 
 LANGUAGES = ("en", "es", "fr", "de", "pt", "ar", "hi", "zh")
 MakeAudit = Callable[..., record.Audit]
@@ -107,6 +107,7 @@ def make_verdict(leak: str | None = None, known: bool = True) -> Verdict:
         languages=rows, smallest_leak=1, nothing_memorised=judge.nothing_memorised(tests, rows),
         warnings=("Bystanders kept 0.94 of their memorization accuracy, under the aim of 0.95.",),
         policy=default().judged_by,
+        likeliest=Likeliest(lang="hi", said_before=1.0, said_after=0.41, unseen=12, unseen_as_likely=3),
     )  # fmt: skip
 
 

@@ -195,6 +195,19 @@ def test_the_card_has_the_metadata_that_hubs_read(audit_of: Make) -> None:
     assert "(audit.html)" in card
 
 
+def test_the_likeliest_answer_and_every_warning_stand_on_the_first_page_and_on_the_card(audit_of: Make) -> None:
+    audit = audit_of(FILES, FILES)
+    sentence = (
+        "The answer likeliest to come back is one in Hindi: the chance that 128 samples hold it is 0.41 (before: 1.00); as "
+        "likely as that: 3 of 12 answers of its kind that the model never saw."
+    )
+    for paper in (html(audit).partition('class="details"')[0], model_card(audit)):
+        assert sentence in " ".join(paper.split())
+        assert all(warning in paper for warning in audit.verdict.warnings)
+    older = audit.model_copy(update={"verdict": audit.verdict.model_copy(update={"likeliest": None})})
+    assert "likeliest" not in html(older)
+
+
 def test_one_audit_renders_to_the_same_bytes(audit_of: Make) -> None:
     assert html(audit_of(FILES, FILES)) == html(audit_of(FILES, FILES))
 

@@ -107,6 +107,7 @@ def test_it_verifies_by_its_papers_and_by_its_weights(passed: Passed) -> None:
     by_papers, by_weights = passed.verify("out", "--ticket", "T-1"), passed.verify("out", "--evidence", "out.xfset")
     assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
     assert by_weights.returncode == 0, by_weights.stdout + by_weights.stderr
+    assert "measured again/likeliest answer" in by_weights.stdout
     assert (passed.place / "out.xfset").stat().st_mode & 0o777 == 0o600
     assert not (passed.place / ".out.work").exists()
 

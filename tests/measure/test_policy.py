@@ -305,6 +305,10 @@ def test_an_error_level_that_the_tests_cannot_reach_is_no_signal_and_no_pass() -
             ["at-least is missing", "at-most is no key"],
         ),
         (HEAD + '[damage.retain-ma]\nmean = { at-least = "0.9", required = "never" }\n', ["damage.retain-ma.mean.at-least: "]),
+        (
+            HEAD + '[damage.retain-ma]\nmean = { at-least = 9.5, required = "never" }\n',
+            ["at-least: Input should be less than or"],
+        ),
         (HEAD + "[damage.retain-ma]\nmean = { at-least = inf, required = true }\n", ["required", "at-least"]),
         (HEAD.replace("0.01", "0.5"), ["alpha: "]),
         (HEAD.replace("0.01", "1979-05-27"), ["alpha: "]),

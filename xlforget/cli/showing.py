@@ -54,6 +54,11 @@ def _show_said(console: Console, verdict: Verdict) -> None:
             f"Sampled {SAMPLES} times, the old model says the answer of {before:.3f} of the pairs, this one of {after:.3f}, "
             f"and of {unseen:.3f} of unseen ones."
         )
+    if found := verdict.likeliest:
+        console.print(
+            f"The likeliest of them, in {found.lang}: {found.said_before:.3f} before, {found.said_after:.3f} now; of "
+            f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}."
+        )
 
 
 def _what_it_knows(*figures: str, said: str) -> Table:

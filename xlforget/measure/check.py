@@ -74,12 +74,12 @@ class Check:
 
     def tables(self, score: Score) -> "Tables":
         edited, base = (
-            [Rows(sheet.table(score, self.role, self.langs), self._kinds(sheet)) for sheet in (s.facts, s.controls)]
+            [Rows(sheet.table(score, self.role, self.langs), self.kinds(sheet)) for sheet in (s.facts, s.controls)]
             for s in (self.edited, self.base)
         )
         return Tables(edited[0], edited[1], base[0], base[1], BEST[score], score in FINE)
 
-    def _kinds(self, sheet: Sheet) -> NDArray[np.intp]:
+    def kinds(self, sheet: Sheet) -> NDArray[np.intp]:
         """The relation of each row, as its number among those of the facts and the controls."""
         known = sorted({*self.edited.facts.relations(), *self.edited.controls.relations()})
         return np.array([known.index(relation) for relation in sheet.relations()], np.intp)

@@ -10,6 +10,7 @@ import numpy as np
 
 from xlforget.measure import judge
 from xlforget.measure.check import Check, Tables, by_heart, knows_controls, memorised, required
+from xlforget.measure.likeliest import likeliest
 from xlforget.measure.planned import Planned
 from xlforget.measure.policy import Policy
 from xlforget.measure.power import smallest_leak
@@ -155,6 +156,7 @@ def gate(
         nothing_memorised=judge.nothing_memorised(tests, rows),
         warnings=(*warnings, *_damage([bound for bound in bounds if not bound.required and bound.outcome is Outcome.FAIL])),
         policy=policy.judged_by,
+        likeliest=likeliest(checks),
     )
 
 

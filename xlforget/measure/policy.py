@@ -31,7 +31,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 PLAIN: Wordings = "memorization"
 ATTACKED: tuple[AfterAttack, ...] = get_args(AfterAttack)
 FILE = "policy.toml"
-Factor = Annotated[float, Field(gt=0, le=10)]
 
 
 class _Table(BaseModel):
@@ -78,13 +77,13 @@ class _Bound(_Table):
 class Floor(_Bound):
     """At least so much of before."""
 
-    at_least: Factor
+    at_least: Annotated[float, Field(gt=0, le=1)]
 
 
 class Ceiling(_Bound):
     """At most so much of before."""
 
-    at_most: Factor
+    at_most: Annotated[float, Field(ge=1, le=10)]
 
 
 class Kept(_Table):

@@ -114,6 +114,19 @@ class LanguageRow(Figures):
     said_unseen: float | None = None
 
 
+class Likeliest(Figures):
+    """The pair whose answer `SAMPLES` samples are likeliest to hold, as a share of such draws, under both models.
+
+    ``unseen``: answers of its kind in its language that the model never saw; ``unseen_as_likely``: how many are as likely.
+    """
+
+    lang: str
+    said_before: float
+    said_after: float
+    unseen: int
+    unseen_as_likely: int
+
+
 class JudgedBy(Figures):
     """The policy of a verdict, by its name and the SHA-256 of its file."""
 
@@ -124,7 +137,8 @@ class JudgedBy(Figures):
 class Verdict(Figures):
     """The gate's outcome with its figures. ``smallest_leak`` is the number of facts left whole found with 90 % power.
 
-    ``policy``: what it was judged by; reports of before there were policies name none.
+    ``policy``: what it was judged by; reports of before there were policies name none. ``likeliest``: None without pairs, and
+    in reports of before it was measured.
     """
 
     passed: bool
@@ -137,3 +151,4 @@ class Verdict(Figures):
     nothing_memorised: bool
     warnings: tuple[str, ...] = ()
     policy: JudgedBy | None = None
+    likeliest: Likeliest | None = None

@@ -26,6 +26,7 @@ def _values(audit: Audit) -> dict[str, Any]:
         "verdict": audit.verdict,
         "headline": words.headline(audit),
         "limits": words.limits(audit),
+        "likeliest": words.likeliest(audit.verdict),
         "failures": words.failures(audit),
         "kept": words.kept(audit.verdict),
         "shown_languages": words.closest(audit.verdict),

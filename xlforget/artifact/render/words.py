@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import HOLDS
-from xlforget.measure.verdict import MADE, Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import MADE, SAMPLES, Bound, LanguageRow, Outcome, Test, Verdict
 
 # Not the locale's: one audit renders to the same bytes everywhere.
 _MONTHS = (
@@ -167,6 +167,18 @@ def limits(audit: Audit) -> str:
     if any(smallest is not None for _, smallest in tests):
         found.append("A smaller leak, or a fact left in part, may have gone unseen.")
     return " ".join(found)
+
+
+def likeliest(verdict: Verdict) -> str:
+    """The answer that is likeliest to come back, beside unseen ones of its kind; nothing where that was not measured."""
+    if not (found := verdict.likeliest):
+        return ""
+    chance = f"{figure(found.said_after)} (before: {figure(found.said_before)})"
+    beside = f"as likely as that: {found.unseen_as_likely} of {found.unseen} answers of its kind that the model never saw"
+    return (
+        f"The answer likeliest to come back is one in {language(found.lang)}: the chance that {SAMPLES} samples hold it is "
+        f"{chance}; {beside if found.unseen else 'there was no unseen answer of its kind to compare with'}."
+    )
 
 
 def _found(tests: str, smallest: int | None) -> str:
