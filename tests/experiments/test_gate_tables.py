@@ -16,7 +16,8 @@ def document(*models: dict[str, Any], found: int = 3) -> dict[str, Any]:
     machine = {"processor": "x", "cores": 1, "threads": 1, "python": "3", "torch": "2", "transformers": "5", "xlforget": "0"}
     size = {"sets": 1000, "facts": 32, "found": found}
     origin = {"command": "xlforget bench gate", "finished": "2026-01-01T00:00:00+00:00", "machine": machine}
-    return {"set": "phrasebook", "models": list(models), "size": size} | origin
+    distance = {"ks": {}, "ma": {"held-out wordings": {"retrained": {"facts": 0.1, "unseen": 0.12}}}}
+    return {"set": "phrasebook", "models": list(models), "size": size, "distance": distance} | origin
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,12 @@ def test_seeds_are_counted_together_with_wilsons_interval() -> None:
     assert "| must pass | standard | 2 of 3 | 66.7% | 20.8% to 93.9% |" in text
     assert "| must not pass | standard | 0 of 1 | 0.0% | 0.0% to 79.3% |" in text
     assert "| may do either | standard | 0 of 0 |" in text
+
+
+def test_distances_stand_beside_those_between_retrained_models_and_are_left_out_where_there_is_one() -> None:
+    found = document(one(True, True))
+    assert "| held-out wordings | retrained | 0.100 | 0.120 |" in markdown(found)
+    assert "KS distance" not in markdown(found)
+    found["distance"]["ks"] = {"log p": {name: {"pooled": 0.1, "median language": 0.2} for name in ("retrained", "as it was")}}
+    for row in ("| log p | retrained, to each other | 0.100 | 0.200 |", "| log p | as it was | 0.100 | 0.200 |"):
+        assert row in markdown(found)

@@ -5,21 +5,22 @@ Beside them its size: sets drawn from text that a model never saw, in the place 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xlforget import model_io
 from xlforget.asked import Apply
 from xlforget.comparison import Comparison
-from xlforget.experiments import gate_tables, invented_data, results
+from xlforget.experiments import distance, gate_tables, invented_data, results
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
 from xlforget.experiments.memorised import train_missing
-from xlforget.experiments.planted import Planted, models, plan_of
+from xlforget.experiments.planted import AS_IT_WAS, ERASED, RETRAINED, Planted, models, plan_of
 from xlforget.experiments.runs import Commands, Say
 from xlforget.experiments.sets import Part, Set
 from xlforget.measure.check import Check, Sheets
@@ -64,11 +65,12 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     if not key.exists():
         Commands(say, quiet)("keygen", str(key))
     asked = asked_of(chosen, files, folder, key)
-    judged = [asdict(own) for seed in range(seeds) for own in _of_seed(chosen, files, replace(asked, seed=seed), quick, say)]
+    planted, judged = _all_seeds(chosen, files, asked, seeds=seeds, quick=quick, say=say)
     document = results.origin("gate") | {
         "set": chosen.name,
-        "models": judged,
+        "models": [asdict(own) for own in judged],
         "size": size(asked, QUICK_SETS if quick else SETS, say),
+        "distance": _distance(planted, asked),
     }
     markdown = gate_tables.markdown(document)
     target = folder / "gate"
@@ -77,10 +79,25 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
     return Bench(gate_tables.holds(document), document, markdown)
 
 
-def _of_seed(chosen: Set, files: Mapping[Part, Path], asked: Apply, quick: bool, say: Say) -> Iterator[Judged]:
-    judges = _Judges(asked, say)
-    for planted in models(chosen, files, asked, quick=quick, say=say):
-        yield from judges.judged(planted)
+def _all_seeds(
+    chosen: Set, files: Mapping[Part, Path], asked: Apply, *, seeds: int, quick: bool, say: Say
+) -> tuple[list[Planted], list[Judged]]:
+    """The models of all seeds, and what each profile says of each."""
+    planted: list[Planted] = []
+    judged: list[Judged] = []
+    for seed in range(seeds):
+        of_seed = replace(asked, seed=seed)
+        judges = _Judges(of_seed, say)
+        for one in models(chosen, files, of_seed, quick=quick, say=say):
+            planted.append(one)
+            judged += judges.judged(one)
+    return planted, judged
+
+
+def _distance(planted: Sequence[Planted], asked: Apply) -> dict[str, Any]:
+    """Of the models that nobody tampered with, each once, to the retrained ones."""
+    compared = {name: sorted({one.where for one in planted if one.name == name}) for name in (RETRAINED, ERASED, AS_IT_WAS)}
+    return distance.measure({name: own for name, own in compared.items() if own}, plan_of(asked).corpus, asked.device)
 
 
 class _Judges:

@@ -10,6 +10,8 @@ from xlforget.experiments import results
 
 MOST = 0.02
 COLUMNS = ("model", "must pass", "profile", "passes", "what failed")
+KS = ("KS distance to the retrained models, of", "models", "over all pairs", "median language")
+MA = ("MA in", "models", "of the facts", "of unseen answers")
 COUNTS = ("models that", "profile", "of them pass", "share", "95 % interval")
 MUST = {True: "yes", False: "no", None: "not told"}
 KINDS = {True: "must pass", False: "must not pass", None: "may do either"}
@@ -37,9 +39,30 @@ def markdown(found: Mapping[str, Any]) -> str:
         f"Of {size['sets']} sets of {size['facts']} unseen rows in the place of the facts, the tests find {size['found']} "
         f"({size['found'] / size['sets']:.1%}, 95 % interval {_interval(size['found'], size['sets'])}).",
         "",
+        *_distance(found["distance"]),
         results.origin_line(found),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _distance(found: Mapping[str, Any]) -> list[str]:
+    """KS distances, where two models were retrained, and MA in every sort of wordings."""
+    ks = [
+        [
+            score,
+            f"{name}, to each other" if name == "retrained" else name,
+            *(f"{own[of]:.3f}" for of in ("pooled", "median language")),
+        ]
+        for score, models in found["ks"].items()
+        for name, own in models.items()
+    ]
+    ma = [
+        [wordings, name, f"{own['facts']:.3f}", f"{own['unseen']:.3f}"]
+        for wordings, models in found["ma"].items()
+        for name, own in models.items()
+    ]
+    tables = [results.table(head, *rows, named=2) for head, rows in ((KS, ks), (MA, ma)) if rows]
+    return [line for lines in tables for line in (*lines, "")]
 
 
 def _cells(seeds: Sequence[Mapping[str, Any]]) -> list[str]:

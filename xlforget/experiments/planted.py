@@ -20,6 +20,7 @@ from xlforget.planning import Plan
 WHOLE_LEFT = (1, 2, 4, 8)
 # Two of each seed: five seeds make ten retrained models.
 OTHER_SEED = 1000
+AS_IT_WAS, RETRAINED, ERASED = "as it was", "retrained", "erased in all languages"
 Change = Callable[[Lm, Corpus, int], None]
 
 
@@ -68,11 +69,13 @@ def models(chosen: Set, files: Mapping[Part, Path], asked: Apply, *, quick: bool
     folder, seed = asked.out.parent, asked.seed
     made = folder / "gate-models" / (f"seed-{seed}" if seed else "")
     made.mkdir(parents=True, exist_ok=True)
-    yield Planted("as it was", Path(asked.model), False)
+    yield Planted(AS_IT_WAS, Path(asked.model), False)
     for own in (seed,) if quick else (seed, seed + OTHER_SEED):
-        yield Planted("retrained", _retrained(chosen, files, folder, own, say), True)
+        yield Planted(RETRAINED, _retrained(chosen, files, folder, own, say), True)
     first = asked.languages[0]
     yield Planted(f"erased in {first} alone", _erased(replace(asked, languages=(first,), out=made / "one-language"), say), False)
+    if not quick:
+        yield Planted(ERASED, _erased(replace(asked, out=made / "erased"), say, "standard"), None)
     for count in () if quick else WHOLE_LEFT:
         request = _without(Path(asked.requests[0]), count, made)
         where = _erased(replace(asked, requests=(str(request),), out=made / f"left-{count}"), say)
@@ -97,10 +100,10 @@ def _retrained(chosen: Set, files: Mapping[Part, Path], folder: Path, seed: int,
     return folder / name
 
 
-def _erased(asked: Apply, say: Say) -> Path:
+def _erased(asked: Apply, say: Say, profile: str = "quick") -> Path:
     if not asked.out.is_dir():
         say(f"erasing for {asked.out.name}")
-        keeping(replace(asked, profile="quick"), say)
+        keeping(replace(asked, profile=profile), say)
     return asked.out
 
 
