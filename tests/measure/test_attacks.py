@@ -1,6 +1,7 @@
 """Attacks: what each does to a model, that it is the same every time, and that nothing of it stays."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from xlforget.corpus.probes import Probe
 from xlforget.errors import UsageError
 from xlforget.lm import Lm
 from xlforget.measure.attacks import ATTACKS, GROUP, Attack, Ground, Relearned, Rounded, Unrelated, put_through
+from xlforget.measure.examine import asked_after
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.policy import ATTACKED, KINDS, Attacked, default
 from xlforget.measure.profiles import PROFILES, profile
+from xlforget.measure.scores import score_probes
 
 NewLm = Callable[[int], Lm]
 
@@ -110,6 +113,21 @@ def test_one_half_of_the_facts_is_taught_and_the_other_asked_for_in_all_wordings
     with put_through(lm, attack, ground):
         gained = [mean_logp(lm, [fact.text for fact in own]) - was for own, was in zip((taught, asked), before, strict=True)]
     assert gained[0] > gained[1] + 1.0
+
+
+def test_other_answers_are_left_out_after_an_attack_and_no_other_score_changes(lm: Lm, ground: Ground) -> None:
+    """They are most of the texts, and no margin is tested there."""
+    others = tuple(probe.text for probe in ground.facts)
+    whole = Ground([replace(probe, alternatives=others) for probe in ground.facts], ground.others)
+    attack = ATTACKS["in 4 bits"]
+    lean, controls = asked_after(attack, whole, whole.facts[:3])
+    assert [probe.text for probe in lean] == [probe.text for probe in attack.asked(whole)]
+    assert not any(probe.alternatives for probe in (*lean, *controls))
+    with put_through(lm, attack, whole):
+        found, slow = score_probes(lm, lean), score_probes(lm, attack.asked(whole))
+    for own, other in zip(found, slow, strict=True):
+        assert (own.ma, own.es) == (other.ma, other.es)
+        assert own.logp == pytest.approx(other.logp, abs=1e-5)
 
 
 @pytest.mark.parametrize("attack", [Unrelated(), Relearned()], ids=lambda attack: attack.name)

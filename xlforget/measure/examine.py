@@ -91,8 +91,11 @@ def after_attacks(
 
 
 def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
-    """Of which facts and controls a model's scores are wanted after ``attack``."""
-    asked, unseen = ([probe for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls))
+    """Of which facts and controls a model's scores are wanted after ``attack``: without alternatives, for no margin is tested
+    there (`planned`), and these are eight of nine texts."""
+    asked, unseen = (
+        [replace(probe, alternatives=()) for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls)
+    )
     return asked, unseen
 
 
