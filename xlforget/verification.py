@@ -14,8 +14,10 @@ from xlforget.measure.held import hold
 def verify(asked: Verify) -> list[Finding]:
     """Check a folder's papers and, with an evidence bundle, measure its weights again.
 
-    Raises IntegrityError (3) for anything that is not as it was signed; what does not hold is a finding.
+    Raises IntegrityError (3) for anything that is not as it was signed, UsageError NO_FOLDER; what does not hold is a finding.
     """
+    if not asked.folder.is_dir():
+        raise UsageError(f"There is no folder {asked.folder.name}.", do="Give the folder that `apply` wrote.", code="NO_FOLDER")
     if (asked.opening is None) != (asked.fact is None):
         raise UsageError("--opening and --fact belong together.", do="Give both, or neither.", code="OPENING")
     held_to = policy.read(asked.policy) if asked.policy else None

@@ -54,6 +54,14 @@ def test_plain_json_junit_and_summary_say_the_same(place: Path) -> None:
     assert text.startswith("before\n### xlforget verify: passed")
 
 
+def test_a_folder_that_is_not_there_is_the_callers_mistake_and_no_tampering(place: Path) -> None:
+    shutil.move(place / "model-forgotten", place / "elsewhere")
+    done = verify(place, "--key", "xlforget.pub", "--junit", "v.xml")
+    assert done.returncode == 2
+    assert "There is no folder model-forgotten." in done.stderr
+    assert ET.parse(place / "v.xml").getroot()[0].get("failures") == "1"
+
+
 def test_a_folder_that_was_tampered_with_is_said_so_in_all_of_them(place: Path) -> None:
     (place / "model-forgotten/config.json").write_text("{}")
     done = verify(
@@ -157,7 +165,7 @@ def test_the_github_action(place: Path, runner: Path) -> None:
     assert "passed" in (place / "s.md").read_text()
     assert run(inputs | {"ticket": ""}).returncode == 0
     assert run(inputs | {"ticket": "T-2"}).returncode == 3
-    assert run(inputs | {"folder": "--help"}).returncode == 3
+    assert run(inputs | {"folder": "--help"}).returncode == 2
 
 
 def test_the_gitlab_job_of_the_readme(place: Path) -> None:

@@ -43,7 +43,8 @@ NOT_SHOWN = (
     "show that the figures were measured on these weights; measuring again with the evidence bundle does.",
     "No attack beyond the tests listed was run: no longer training, no search for other ways of asking.",
     "It does not show that the model holds no personal data.",
-    "Languages that are not listed were not tested. Copies of the model from before the change still hold the facts.",
+    "Languages that are not listed are not part of the result; at most a warning speaks of them. Copies of the model from before "
+    "the change still hold the facts.",
     "This report is a technical statement. It is not legal advice and decides nothing about legal duties.",
 )
 COPIES = (

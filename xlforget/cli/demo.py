@@ -30,6 +30,8 @@ def demo(
     cache = maker.cache_folder()
     if rebuild:
         shutil.rmtree(cache, ignore_errors=True)
+    if not (cache / "model").is_dir():
+        out.print("First a small model learns invented people by heart: three to five minutes, once.")
     columns = (TextColumn("training the demo's model"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("train", total=None)

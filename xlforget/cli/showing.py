@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow", Outcome.NOT_RUN: "yellow"}
 
 
+UNITS = "by fact: facts above 95 of 100 unseen ones; by pair: languages of a fact that are, on average"
+STAND_OUT = "stand out: pairs above 95 of 100 unseen ones; by chance one in twenty is"
+
+
 def show_verdict(console: Console, verdict: Verdict) -> None:
     """The table per language, the tests over all languages, the damage, the warnings."""
     console.print(_languages(verdict))
@@ -82,12 +86,13 @@ FINDINGS = {
 
 def show_knowledge(console: Console, verdict: Verdict) -> None:
     """Per language what the model knows of the facts, beside what it makes of unseen text; then what that means."""
-    table = _what_it_knows("pairs", "known", "MA", "threshold", "unseen", "log p", "unseen", said="facts")
+    table = _what_it_knows("pairs", "stand out", "MA", "threshold", "unseen", "log p", "unseen", said="facts")
     for row in verdict.languages:
         counts = (str(row.pairs), str(row.memorised_before))
         accuracies = (f"{f:.3f}" for f in (row.ma_before, row.ma_threshold, row.ma_unseen))
         found, style = FOUND.get(row.verdict, CANNOT_TELL), STYLES.get(row.verdict)
         table.add_row(row.lang, *counts, *accuracies, f"{row.logp_before:.2f}", f"{row.logp_unseen:.2f}", found, style=style)
+    table.caption = STAND_OUT
     console.print(table)
     for warning in verdict.warnings:
         console.print(f"warning: {warning}", style="yellow")
@@ -133,7 +138,7 @@ def short_table(verdict: Verdict) -> Table:
 
 
 def _overall(verdict: Verdict) -> Table:
-    table = Table(title="The gate over facts and pairs, and damage")
+    table = Table(title="The gate over facts and pairs, and damage", caption=UNITS)
     for name in ("check", "before", "after", "threshold", "p", "outcome"):
         table.add_column(name, justify="left" if name in ("check", "outcome") else "right")
     for test in verdict.tests:
