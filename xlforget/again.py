@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xlforget import model_io
+from xlforget import model_io, stayed
 from xlforget.artifact.attestation import compare_digests
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
@@ -23,6 +23,7 @@ from xlforget.measure.examine import Examination, after_attacks, asked_after, ch
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
 from xlforget.measure.likeliest import likeliest
+from xlforget.measure.policy import Policy
 from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import LanguageRow, Likeliest, Test
@@ -40,33 +41,50 @@ FIGURES = (
 )
 
 
-def measure_again(folder: Path, audit: Audit, parts: Mapping[str, bytes], device: str = "auto") -> list[Finding]:
-    """One finding per language and one for the verdict.
+def measure_again(
+    folder: Path, audit: Audit, parts: Mapping[str, bytes], device: str = "auto", held_to: Policy | None = None
+) -> list[Finding]:
+    """One finding per language, those of the likeliest answer and of damage, and one for the verdict.
 
-    Raises IntegrityError where the bundle is not the one that the audit speaks of.
+    ``held_to``: a policy that the user gave. Raises IntegrityError where the bundle is not the one that the audit speaks of.
     """
     opened = model_io.open_model(str(folder), device)
     if audit.output:
         compare_digests(audit.output.files, opened.files, "the weights that were measured")
-    found, tests = judged(opened.lm, opened.encoder, audit, parts)
+    before, after, groups = _examined(opened.lm, opened.encoder, audit, parts)
+    found, tests = _judged(before, after, groups, audit)
+    damage, bounds = stayed.again(opened.lm, before, after, audit.verdict, parts, held_to)
     rows = {row.lang: row for row in language_rows(found, tests)}
-    passed = passes(tests, audit.verdict.bounds, tuple(rows.values()))
+    passed = passes(tests, bounds, tuple(rows.values()))
     findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
     findings += _likeliest(audit.verdict.likeliest, likeliest([check for check in found if check.required]))
     word = "passes" if passed else "does not pass"
     return [
         *findings,
+        *damage,
         Finding("measured again/gate", passed == audit.verdict.passed, "AGAIN", f"the model {word} when measured again"),
     ]
 
 
 def judged(lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]) -> tuple[list[Check], tuple[Test, ...]]:
     """The tests of ``audit`` on the model as it is now, with the base's scores as they were recorded then."""
+    return _judged(*_examined(lm, encoder, audit, parts), audit)
+
+
+def _examined(
+    lm: Lm, encoder: Encoder, audit: Audit, parts: Mapping[str, bytes]
+) -> tuple[Examination, Examination, Mapping[str, str]]:
+    """The model before and the model as it is, and the form of each row."""
     parallel, controls, scores = _open(parts, audit)
     groups = {pair.fact: group_of(pair) for pair in (*parallel.usable(), *controls)}
+    return *_examine(lm, encoder, parallel, controls, scores, profile(audit.verdict.profile)), groups
+
+
+def _judged(
+    before: Examination, after: Examination, groups: Mapping[str, str], audit: Audit
+) -> tuple[list[Check], tuple[Test, ...]]:
     signed = audit.verdict
     tested, shipped = {test.check for test in signed.tests}, policy.default()
-    before, after = _examine(lm, encoder, parallel, controls, scores, profile(signed.profile))
     # Under the shipped policy its own checks are made again, whichever of them the report chose to show.
     whole = signed.policy == shipped.judged_by
     found = [own for own in checks(before, after, groups, shipped) if (own.required if whole else own.name in tested)]

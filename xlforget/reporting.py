@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import transformers
 
+from xlforget import stayed
 from xlforget.artifact import audit as papers
 from xlforget.artifact import provenance
 from xlforget.artifact.commitments import Commitment
@@ -264,7 +265,7 @@ def _entries(run: Run) -> int:
 
 def evidence(run: Run) -> dict[str, bytes]:
     """The bundle's parts: personal data, for whoever may measure again."""
-    return {
+    return stayed.pack(run.corpus, run.made.held_out if run.made else (), run.before) | {
         "parallel.jsonl": run.plan.parallel.to_bytes(),
         "controls.jsonl": _lines([p.model_dump() for p in _read_pairs(run.corpus)]),
         "scores.json": json.dumps(

@@ -9,6 +9,7 @@ from xlforget.asked import Verify
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.measure import policy
 from xlforget.measure.held import hold
+from xlforget.measure.policy import Policy
 
 
 def verify(asked: Verify) -> list[Finding]:
@@ -28,7 +29,7 @@ def verify(asked: Verify) -> list[Finding]:
     if asked.opening:
         findings += _openings(asked, [signed.audit, *signed.tickets])
     if asked.evidence:
-        findings += _measured(asked, signed.audit)
+        findings += _measured(asked, signed.audit, held_to)
     if asked.former:
         findings += _former(asked, signed)
     return findings
@@ -64,7 +65,7 @@ def _openings(asked: Verify, audits: Sequence[Audit]) -> list[Finding]:
     return findings
 
 
-def _measured(asked: Verify, audit: Audit) -> list[Finding]:
+def _measured(asked: Verify, audit: Audit, held_to: Policy | None) -> list[Finding]:
     assert asked.evidence is not None
     bundle = sealed.unseal(evidence.read(asked.evidence), asked.evidence.name, asked.unseal, asked.unseal_passphrase)
     if audit.evidence != private.digest(bundle):
@@ -74,4 +75,4 @@ def _measured(asked: Verify, audit: Audit) -> list[Finding]:
     parts = evidence.unpack(bundle, asked.evidence.name)
     from xlforget import again
 
-    return again.measure_again(asked.folder, audit, parts, asked.device)
+    return again.measure_again(asked.folder, audit, parts, asked.device, held_to)

@@ -107,7 +107,8 @@ def test_it_verifies_by_its_papers_and_by_its_weights(passed: Passed) -> None:
     by_papers, by_weights = passed.verify("out", "--ticket", "T-1"), passed.verify("out", "--evidence", "out.xfset")
     assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
     assert by_weights.returncode == 0, by_weights.stdout + by_weights.stderr
-    assert "measured again/likeliest answer" in by_weights.stdout
+    for name in ("likeliest answer", "damage", "gate"):
+        assert f"measured again/{name}" in by_weights.stdout
     assert (passed.place / "out.xfset").stat().st_mode & 0o777 == 0o600
     assert not (passed.place / ".out.work").exists()
 
@@ -128,6 +129,24 @@ def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(p
     assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
     assert by_weights.returncode == 1, by_weights.stdout + by_weights.stderr
     assert "measured again" in by_weights.stdout
+
+
+def test_damage_that_was_signed_smaller_is_found_by_the_evidence_only(passed: Passed, tmp_path: Path) -> None:
+    from xlforget.artifact import audit_file, papers
+
+    folder = passed.copy(tmp_path / "out")
+    audit = audit_file.read_audit((folder / "audit.json").read_bytes())
+    for name in papers.PAPERS:
+        (folder / name).unlink()
+    first, *others = audit.verdict.bounds
+    assert first.name == "unseen perplexity"
+    better = first.model_copy(update={"after": first.after * 0.9, "ratio": first.ratio * 0.9})
+    verdict = audit.verdict.model_copy(update={"bounds": (better, *others)})
+    papers.write_papers(folder, audit.model_copy(update={"verdict": verdict}), passed.place / "k.pem")
+    by_papers, by_weights = passed.verify(folder), passed.verify(folder, "--evidence", "out.xfset")
+    assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
+    assert by_weights.returncode == 1, by_weights.stdout + by_weights.stderr
+    assert "unseen perplexity in" in by_weights.stdout.replace("\n", " ")
 
 
 def test_a_bundle_that_was_changed_is_exit_3(passed: Passed, tmp_path: Path) -> None:

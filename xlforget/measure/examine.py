@@ -101,7 +101,12 @@ def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tu
 
 def bystanders(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> tuple[Kept, ...]:
     """What training never sees and must not harm: retain rows held out, and samples of the model held out."""
-    return kept(lm, [*corpus.bystanders, *_made(made)])
+    return kept(lm, bystander_texts(corpus, made))
+
+
+def bystander_texts(corpus: Corpus, made: Sequence[Encoded]) -> list[Text]:
+    """The texts of `bystanders`; ``made``: samples that were held out."""
+    return [*corpus.bystanders, *_made(made)]
 
 
 def _made(texts: Sequence[Encoded]) -> list[Text]:
