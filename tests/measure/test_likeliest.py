@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-
-import pytest
+from dataclasses import replace
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
@@ -42,15 +41,30 @@ def test_it_is_the_likeliest_pair_of_all_beside_unseen_answers_of_its_kind_in_it
     found = likeliest([check(FACTS, CONTROLS)])
     assert found is not None
     assert (found.lang, found.unseen, found.unseen_as_likely) == ("fr", 3, 1)
-    assert found.said_after == pytest.approx(1 - 0.98**128)
-    assert found.said_before == pytest.approx(1.0)
+    assert found.said_after == round(1 - 0.98**128, 2)
+    assert found.said_before == 1.0
 
 
 def test_over_forms_the_likelier_one_is_named_and_what_an_attack_brings_back_is_not() -> None:
     low, brought = check({("a", "en", PHONE): 0.01}, CONTROLS), check({("a", "en", PHONE): 0.9}, CONTROLS, attack="in 4 bits")
     found = likeliest([low, brought, check(FACTS, CONTROLS)])
     assert found is not None
-    assert found.said_after == pytest.approx(1 - 0.98**128)
+    assert found.said_after == round(1 - 0.98**128, 2)
+
+
+def test_where_samples_hold_several_for_certain_their_probabilities_still_tell_them_apart() -> None:
+    facts = {("a", "en", PHONE): 0.4, ("b", "en", PHONE): 0.999, ("c", "en", PHONE): 0.5}
+    found = likeliest([check(facts, {(f"u{k}", "en", PHONE): 0.3 + 0.07 * k for k in range(10)})])
+    assert found is not None
+    assert (found.said_after, found.unseen, found.unseen_as_likely) == (1.0, 10, 0)
+
+
+def test_a_pair_that_the_model_before_has_no_figure_of_is_not_a_crash() -> None:
+    own = check(FACTS, CONTROLS)
+    lost = Sheet(own.base.facts.probes, [ProbeScores(0.0, math.nan, 0.0, 0.0) for _ in own.base.facts.probes])
+    found = likeliest([replace(own, base=replace(own.base, facts=lost))])
+    assert found is not None
+    assert (found.lang, found.said_before) == ("fr", 0.0)
 
 
 def test_without_an_unseen_answer_of_its_kind_it_says_so() -> None:

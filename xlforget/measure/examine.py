@@ -92,7 +92,7 @@ def after_attacks(
 
 def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
     """Of which facts and controls a model's scores are wanted after ``attack``: without alternatives, for no margin is tested
-    there (`planned`), and these are eight of nine texts."""
+    there (`planned`), and these are most of the texts."""
     asked, unseen = (
         [replace(probe, alternatives=()) for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls)
     )

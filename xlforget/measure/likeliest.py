@@ -9,31 +9,30 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from xlforget.measure.check import Check
-from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import Likeliest
 
 
 def likeliest(checks: Sequence[Check]) -> Likeliest | None:
     """Over all forms and languages, in the training wordings of the model as it is; None without pairs."""
     found = [own for check in checks if check.plain for own in _of_check(check)]
-    return max(found, key=lambda own: own.said_after, default=None)
+    return max(found, key=lambda own: own[0])[1] if found else None
 
 
-def _of_check(check: Check) -> Iterator[Likeliest]:
-    """The likeliest of each language."""
+def _of_check(check: Check) -> Iterator[tuple[float, Likeliest]]:
+    """The likeliest of each language, and its probability: by so many samples several are certain."""
     kinds, unseen_kinds = check.kinds(check.edited.facts), check.kinds(check.edited.controls)
     for lang in check.langs:
-        before, after, unseen = (
-            _said(sheet, check, lang) for sheet in (check.base.facts, check.edited.facts, check.edited.controls)
+        after, unseen = (
+            sheet.table("probability", check.role, [lang])[:, 0] for sheet in (check.edited.facts, check.edited.controls)
         )
-        if not np.isnan(after).all():
+        if np.isfinite(after).any():
             row = int(np.nanargmax(after))
             own = unseen[(unseen_kinds == kinds[row]) & ~np.isnan(unseen)]
-            as_likely = int((own >= after[row]).sum())
-            yield Likeliest(
-                lang=lang, said_before=before[row], said_after=after[row], unseen=len(own), unseen_as_likely=as_likely
-            )
+            said = [sheet.table("said", check.role, [lang])[row, 0] for sheet in (check.base.facts, check.edited.facts)]
+            yield float(after[row]), _rounded(lang, said, len(own), int((own >= after[row]).sum()))
 
 
-def _said(sheet: Sheet, check: Check, lang: str) -> np.ndarray:
-    return sheet.table("said", check.role, [lang])[:, 0]
+def _rounded(lang: str, said: Sequence[float], unseen: int, as_likely: int) -> Likeliest:
+    """To so few digits that nobody can tell from the model and the report which of many answers it was."""
+    before, after = (round(float(np.nan_to_num(own)), 2) for own in said)
+    return Likeliest(lang=lang, said_before=before, said_after=after, unseen=unseen, unseen_as_likely=as_likely)

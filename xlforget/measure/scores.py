@@ -12,6 +12,8 @@ from xlforget.lm import Lm
 from xlforget.measure.memorization import token_scores
 from xlforget.measure.verdict import SAMPLES
 
+DRAWN = {"said": SAMPLES, "probability": 1}
+
 
 @dataclass(frozen=True)
 class ProbeScores:
@@ -63,12 +65,13 @@ class Sheet:
     def table(self, score: str, role: Role, langs: Sequence[str]) -> NDArray[np.float64]:
         """[rows, languages]: the mean of ``score`` over the wordings that serve ``role``; NaN where there is none.
 
-        ``score``: a field of `ProbeScores`, or "said" (`said`).
+        ``score``: a field of `ProbeScores`, "said" (`said`), or "probability", the same of one sample.
         """
         rows, columns = {r: i for i, r in enumerate(self.rows())}, {lang: j for j, lang in enumerate(langs)}
         total, count = np.zeros((len(rows), len(langs))), np.zeros((len(rows), len(langs)))
         for probe, own in zip(self.probes, self.scores, strict=True):
-            value = said(own.logp, len(probe.text.answer)) if score == "said" else getattr(own, score)
+            samples = DRAWN.get(score)
+            value = said(own.logp, len(probe.text.answer), samples) if samples else getattr(own, score)
             if probe.serves(role) and probe.lang in columns and not np.isnan(value):
                 total[rows[probe.row], columns[probe.lang]] += value
                 count[rows[probe.row], columns[probe.lang]] += 1
