@@ -3,13 +3,16 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.artifact.conftest import make_audit
 from xlforget import stayed
+from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
-from xlforget.corpus.corpus import Corpus, Text
+from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import IntegrityError
 from xlforget.lm import Lm
@@ -18,7 +21,8 @@ from xlforget.measure.examine import Examination, bounds, bystanders
 from xlforget.measure.kept import kept
 from xlforget.measure.policy import Policy
 from xlforget.measure.scores import Sheet
-from xlforget.measure.verdict import Bound, Outcome, Verdict
+from xlforget.measure.verdict import Bound, JudgedBy, Outcome
+from xlforget.model_io import Opened
 
 OWN = policy.parse(
     b'name = "own"\nalpha = 0.01\n[damage.bystanders-ma]\nmean = { at-least = 0.5, required = "where given", least-texts = 4 }\n',
@@ -33,7 +37,7 @@ class Bed:
 
     corpus: Corpus
     made: Sequence[Encoded]
-    after: Lm
+    after: Opened
     before: Examination
     now: Examination
 
@@ -46,12 +50,21 @@ class Bed:
     def again(
         self, signed: Sequence[Bound], by: Policy, parts: Mapping[str, bytes] | None = None, held_to: Policy | None = None
     ) -> tuple[list[Finding], list[Bound]]:
-        verdict = Verdict(
-            passed=True, alpha=0.01, profile="quick", tests=(), bounds=tuple(signed), languages=(), smallest_leak=None,
-            nothing_memorised=False, policy=by.judged_by,
-        )  # fmt: skip
         bare = Examination(NO_FACTS, NO_FACTS, (), (), ())
-        return stayed.again(self.after, bare, bare, verdict, self.parts() if parts is None else parts, held_to)
+        audit = self.audit(signed, by.judged_by)
+        return stayed.again(self.after, bare, bare, audit, self.parts() if parts is None else parts, held_to)
+
+    def audit(self, signed: Sequence[Bound], policy: JudgedBy | None) -> Audit:
+        """A report of this run."""
+        files = {"model.safetensors": "ab" * 32}
+        audit = make_audit(files, files)
+        verdict = audit.verdict.model_copy(update={"bounds": tuple(signed), "policy": policy})
+        retain = {
+            "given": per_language(self.corpus.retain), "given, held out": per_language(self.corpus.bystanders),
+            "made, held out": {"samples": len(self.made)},
+        }  # fmt: skip
+        data = audit.data.model_copy(update={"retain": retain, "unseen": {"perplexity": per_language(self.corpus.unseen)}})
+        return audit.model_copy(update={"verdict": verdict, "data": data})
 
 
 def examined(lm: Lm, corpus: Corpus, made: Sequence[Encoded]) -> Examination:
@@ -67,7 +80,8 @@ def bed(new_lm: Callable[[int], Lm], encoder: Encoder, sentences: tuple[str, ...
         bystanders=tuple(rows[6:10]), unseen=tuple(rows[10:12]), neighbours=(), neutral=(), refused=(),
     )  # fmt: skip
     made, before, after = texts[12:], new_lm(3), new_lm(4)
-    return Bed(corpus, made, after, examined(before, corpus, made), examined(after, corpus, made))
+    opened = Opened(Path("nowhere"), "model", {}, after, encoder)
+    return Bed(corpus, made, opened, examined(before, corpus, made), examined(after, corpus, made))
 
 
 def test_what_was_signed_is_what_its_texts_give(bed: Bed) -> None:
@@ -82,7 +96,7 @@ def test_what_was_signed_is_what_its_texts_give(bed: Bed) -> None:
     ("changed", "said"),
     [
         ({"after": 0.99}, "after: signed 0.9900, measured "),
-        ({"before": 0.2}, "before: signed 0.2000, measured "),
+        ({"before": 0.9}, "before: signed 0.9000, measured "),
         ({"texts": 400}, "signed as of 400 texts, there are "),
         ({"required": True}, "signed as of "),
     ],
@@ -111,7 +125,22 @@ def test_what_is_no_damage_stays_as_it_was_signed(bed: Bed) -> None:
                   required=True, outcome=Outcome.PASS)  # fmt: skip
     true = bed.signed(policy.default())
     assert bed.again([*true, other], policy.default())[1] == [other, *true]
-    assert bed.again([other], policy.default()) == ([], [other])
+
+
+def test_a_report_that_leaves_all_damage_out_is_measured_all_the_same(bed: Bed) -> None:
+    (finding,), found = bed.again([], policy.default())
+    assert (finding.ok, found) == (False, bed.signed(policy.default()))
+
+
+def test_a_policy_that_bounds_nothing_has_no_damage_to_measure(bed: Bed) -> None:
+    none = policy.parse(b'name = "none"\nalpha = 0.01\n', "none.toml")
+    assert bed.again([], none, held_to=none) == ([], [])
+
+
+def test_a_report_without_a_policy_is_older_than_they_are(bed: Bed) -> None:
+    bare = Examination(NO_FACTS, NO_FACTS, (), (), ())
+    (finding,), _ = stayed.again(bed.after, bare, bare, bed.audit(bed.signed(OWN), None), bed.parts(), None)
+    assert (finding.ok, finding.message) == (True, stayed.UNNAMED)
 
 
 def test_the_policy_that_judged_is_needed_and_no_other_will_do(bed: Bed) -> None:
@@ -124,10 +153,10 @@ def test_the_policy_that_judged_is_needed_and_no_other_will_do(bed: Bed) -> None
     assert (finding.message, found) == (stayed.SAME, signed)
 
 
-def test_an_older_bundle_says_that_it_holds_no_texts(bed: Bed) -> None:
+def test_a_bundle_without_texts_shows_nothing_and_is_no_pass(bed: Bed) -> None:
     signed = bed.signed(policy.default())
     (finding,), found = bed.again(signed, policy.default(), parts={})
-    assert (finding.ok, finding.message, found) == (True, stayed.NO_TEXTS, signed)
+    assert (finding.ok, finding.message, found) == (False, stayed.NO_TEXTS, signed)
 
 
 def test_more_text_than_a_bundle_holds_is_left_out(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,10 +166,54 @@ def test_more_text_than_a_bundle_holds_is_left_out(bed: Bed, monkeypatch: pytest
     assert bed.parts() == {}
 
 
-def test_texts_that_were_cut_or_broken_are_no_evidence(bed: Bed) -> None:
-    signed, parts = bed.signed(policy.default()), bed.parts()
-    fewer = b"".join(parts[stayed.TEXTS].splitlines(keepends=True)[1:])
-    figures = json.dumps(json.loads(parts[stayed.FIGURES]) | {"retain": [{"lang": "en"}]}).encode()
-    for changed in ({stayed.TEXTS: fewer}, {stayed.TEXTS: b"[1]\n"}, {stayed.TEXTS: b"{"}, {stayed.FIGURES: figures}):
-        with pytest.raises(IntegrityError):
-            bed.again(signed, policy.default(), parts=parts | changed)
+def rewritten(parts: Mapping[str, bytes], *, drop: str = "", figures: Any = None, **first: Any) -> dict[str, bytes]:
+    """The bundle without a part's texts, with other figures, or with something else in its first text."""
+    rows = [json.loads(line) for line in parts[stayed.TEXTS].splitlines()]
+    told = json.loads(parts[stayed.FIGURES]) | ({drop: []} if drop else {}) | (figures or {})
+    rows = [row for row in rows if row[0] != drop]
+    names = ("part", "lang", "ids", "answer")
+    rows[0] = [first.get(name, own) for name, own in zip(names, rows[0], strict=True)]
+    return {stayed.TEXTS: "".join(f"{json.dumps(row)}\n" for row in rows).encode(), stayed.FIGURES: json.dumps(told).encode()}
+
+
+@pytest.mark.parametrize("part", stayed.PARTS)
+def test_fewer_texts_than_the_report_says_are_no_evidence(bed: Bed, part: str) -> None:
+    with pytest.raises(IntegrityError, match="not as much as the report says"):
+        bed.again(bed.signed(policy.default()), policy.default(), parts=rewritten(bed.parts(), drop=part))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"ids": [1, 2, 10**9]}, {"ids": [1, -1, 3, 4]}, {"ids": ["1", "2"]}, {"ids": [1.0] * 20}, {"ids": []},
+        {"ids": [1] * 10**4},
+        {"answer": []}, {"answer": [0]}, {"answer": [3, 2]}, {"answer": [2, 2]}, {"answer": [10**6]}, {"answer": [True]},
+        {"part": "other"}, {"lang": {}}, {"lang": ["en"]}, {"ids": None},
+    ],
+)  # fmt: skip
+def test_tokens_that_are_none_of_this_model_are_no_evidence(bed: Bed, first: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match="is broken"):
+        bed.again(bed.signed(policy.default()), policy.default(), parts=rewritten(bed.parts(), **first))
+
+
+def test_figures_that_are_none_or_of_other_texts_are_no_evidence(bed: Bed) -> None:
+    true = json.loads(bed.parts()[stayed.FIGURES])["retain"]
+    one, other = true
+    for changed in (
+        [one], [one, other, other], [{"lang": "en"}], [one | {"ma": float("nan")}, other], [one | {"ma": None}, other],
+        [one | {"texts": 7}, other], "x", None,
+    ):  # fmt: skip
+        with pytest.raises(IntegrityError, match="is broken"):
+            bed.again([], policy.default(), parts=rewritten(bed.parts(), figures={"retain": changed}))
+    signed = bed.signed(policy.default())
+    (finding,), found = bed.again(signed, policy.default(), parts=rewritten(bed.parts(), figures={"retain": true[::-1]}))
+    assert (finding.ok, found) == (True, signed)
+
+
+def test_one_token_told_apart_by_another_machine_is_no_other_figure_where_tokens_are_few(bed: Bed) -> None:
+    true = bed.signed(policy.default())
+    place = next(k for k, own in enumerate(true) if own.name == "bystanders MA" and own.lang == "en")
+    tokens = [len(one.text.answer) for one in bed.corpus.bystanders if one.lang == "en"]
+    for changed, ok in ((1.9 / sum(tokens), True), (2.1 / sum(tokens), False)):
+        lied = [own.model_copy(update={"after": own.after + changed}) if k == place else own for k, own in enumerate(true)]
+        assert bed.again(lied, policy.default())[0][0].ok is ok

@@ -33,6 +33,7 @@ from xlforget.parallel.parallel_set import Pair, ParallelSet
 LOGP, MA = 0.02, 0.005
 # A share that moves with the sum over an answer's tokens, of which there may be many.
 SAID = 0.1
+TIES = 2  # unseen answers that may change their place beside one of a fact
 FIGURES = (
     *((f"{score}_{when}", MA) for score in ("ma", "es") for when in ("before", "after")),
     *((f"logp_{when}", LOGP) for when in ("before", "after", "unseen")),
@@ -53,11 +54,11 @@ def measure_again(
         compare_digests(audit.output.files, opened.files, "the weights that were measured")
     before, after, groups = _examined(opened.lm, opened.encoder, audit, parts)
     found, tests = _judged(before, after, groups, audit)
-    damage, bounds = stayed.again(opened.lm, before, after, audit.verdict, parts, held_to)
+    damage, bounds = stayed.again(opened, before, after, audit, parts, held_to)
     rows = {row.lang: row for row in language_rows(found, tests)}
     passed = passes(tests, bounds, tuple(rows.values()))
     findings = [_compare(signed, rows.get(signed.lang)) for signed in audit.verdict.languages]
-    findings += _likeliest(audit.verdict.likeliest, likeliest([check for check in found if check.required]))
+    findings += likeliest_as_signed(audit.verdict.likeliest, likeliest([check for check in found if check.required]))
     word = "passes" if passed else "does not pass"
     return [
         *findings,
@@ -143,13 +144,24 @@ def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:
     return Finding(name, not off, "AGAIN", "; ".join(off) or "the figures are those that were signed")
 
 
-def _likeliest(signed: Likeliest | None, now: Likeliest | None) -> list[Finding]:
+def likeliest_as_signed(signed: Likeliest | None, now: Likeliest | None) -> list[Finding]:
     """Which answer comes first may turn on the last digit, where several are as likely; how likely the first one is does not."""
     if signed is None:
         return []
-    found = now.said_after if now else 0.0
-    message = f"signed {signed.said_after:.4f}, measured {found:.4f}"
-    return [Finding("measured again/likeliest answer", abs(signed.said_after - found) <= SAID, "AGAIN", message)]
+    name = "measured again/likeliest answer"
+    if now is None:
+        return [Finding(name, False, "AGAIN", "the bundle holds no pair")]
+    same = signed.lang != now.lang or (
+        signed.unseen == now.unseen
+        and abs(signed.unseen_as_likely - now.unseen_as_likely) <= TIES
+        and abs(signed.said_before - now.said_before) <= SAID
+    )
+    words = [
+        f"{own.lang} {own.said_after:.2f} (before {own.said_before:.2f}), {own.unseen_as_likely} of {own.unseen} as likely"
+        for own in (signed, now)
+    ]
+    message = f"signed {words[0]}; measured {words[1]}"
+    return [Finding(name, same and abs(signed.said_after - now.said_after) <= SAID, "AGAIN", message)]
 
 
 def _differences(signed: LanguageRow, now: LanguageRow) -> Iterator[str]:

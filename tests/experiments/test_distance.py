@@ -62,9 +62,11 @@ def test_others_are_held_against_every_retrained_model_and_these_against_each_ot
 
 
 def test_a_figure_that_is_missing_is_left_out() -> None:
-    first, second = np.array([[0.0], [1.0], [np.nan]]), np.array([[0.0], [1.0], [5.0]])
+    gap = [np.nan] * 3
+    first, second = np.array([[0.0, 1.0, np.nan], gap]).T, np.array([[0.0, 1.0, 5.0], gap]).T
     own = [{"log p": first}, {"log p": first}]
-    assert distances({"retrained": own, "erased": [{"log p": second}]})["log p"]["erased"]["pooled"] == pytest.approx(1 / 3)
+    found = distances({"retrained": own, "erased": [{"log p": second}]})["log p"]["erased"]
+    assert found == {"pooled": pytest.approx(1 / 3), "median language": pytest.approx(1 / 3)}
 
 
 def test_one_retrained_model_alone_is_no_measure() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NO_SIGNAL: "yellow", Outcome.NOT_RUN: "yellow"}
 
 
-UNITS = "by fact: facts above 95 of 100 unseen ones; by pair: languages of a fact that are, on average"
+UNITS = "by fact: facts above 95 of 100 unseen ones; by pair: languages of a fact in the top twentieth of facts and unseen ones"
 STAND_OUT = "stand out: pairs above 95 of 100 unseen ones; by chance one in twenty is"
 
 
@@ -60,7 +60,7 @@ def _show_said(console: Console, verdict: Verdict) -> None:
         )
     if found := verdict.likeliest:
         console.print(
-            f"The likeliest of them, in {found.lang}: {found.said_before:.3f} before, {found.said_after:.3f} now; of "
+            f"The likeliest answer of a fact, in {found.lang}: {found.said_before:.3f} before, {found.said_after:.3f} now; of "
             f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}."
         )
 

@@ -2,8 +2,8 @@
 
 Another training run gives another model: what it makes of text that it never saw differs, too. So scores are compared as they
 are, and less what the same model makes of unseen answers of the same kind in the same language. The margin, an answer's
-log-probability less that of other answers, is the logarithm of TOFU's truth ratio (arXiv 2401.06121), whose KS distance to a
-retrained model is the field's measure of forgetting.
+log-probability less that of other answers, is close to the logarithm of TOFU's truth ratio (arXiv 2401.06121) but for its sign;
+the p-value of the KS test of that ratio beside a retrained model's is the field's measure of forgetting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,8 +87,9 @@ def distances(models: Mapping[str, Sequence[Mapping[str, Table]]]) -> dict[str, 
 
 
 def _ks(one: Table, other: Table) -> tuple[float, float]:
-    """Over all figures, and the median over columns of that of each."""
-    columns = [_ks_of(one[:, k], other[:, k]) for k in range(one.shape[1])]
+    """Over all figures, and the median over the columns that have any of that of each."""
+    has = [k for k in range(one.shape[1]) if not (np.isnan(one[:, k]).all() or np.isnan(other[:, k]).all())]
+    columns = [_ks_of(one[:, k], other[:, k]) for k in has]
     return _ks_of(one, other), float(np.median(columns))
 
 

@@ -10,7 +10,7 @@ from xlforget.experiments import results
 
 MOST = 0.02
 COLUMNS = ("model", "must pass", "profile", "passes", "what failed")
-KS = ("KS distance to the retrained models, of", "models", "over all pairs", "median language")
+KS = ("KS distance to the retrained models in the request's wordings, of", "models", "over all pairs", "median language")
 MA = ("MA in", "models", "of the facts", "of unseen answers")
 COUNTS = ("models that", "profile", "of them pass", "share", "95 % interval")
 MUST = {True: "yes", False: "no", None: "not told"}
