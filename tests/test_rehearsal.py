@@ -124,8 +124,8 @@ def test_a_step_that_turns_out_not_to_fit_ends_the_trial(asked: Apply, plan: Pla
 def test_longer_training_takes_longer(asked: Apply, plan: Plan) -> None:
     """One right after the other, on a machine that may have more to do at times."""
     short, long = (
-        rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=rounds)), plan).seconds for rounds in (2, 40)
+        rehearsal.rehearse(replace(asked, method=replace(asked.method, rounds=rounds)), plan).seconds for rounds in (2, 20)
     )
     assert short is not None
     assert long is not None
-    assert long.training > 5 * short.training
+    assert long.training > 2 * short.training
