@@ -11,7 +11,7 @@ from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.controls import group_of
 from xlforget.corpus.corpus import ALTERNATIVES, Text, encode_controls
-from xlforget.corpus.encode import Encoded, Encoder
+from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import FIRST, Probe, encode_pairs
 from xlforget.errors import IntegrityError, UsageError
 from xlforget.lm import Lm
@@ -115,7 +115,9 @@ def _examine(
     ground = Ground.on(facts, splits["stop"])
     try:
         recorded = _recorded(facts, splits["gate"], ground, scores, profile)
-        stays = [Text("", lang, Encoded(tuple(ids), tuple(at))) for lang, ids, at in scores["stays"]] if profile.attacks else []
+        stays = (
+            [Text("", lang, stayed.encoded(ids, at, lm, encoder)) for lang, ids, at in scores["stays"]] if profile.attacks else []
+        )
     except (LookupError, AttributeError, ValueError, TypeError):
         raise IntegrityError("EVIDENCE", "the bundle's scores do not fit its pairs and this tokenizer") from None
     attacked = after_attacks(lm, ground, splits["gate"], profile, stays)

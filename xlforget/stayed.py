@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
 from xlforget.corpus.corpus import Corpus, Text
-from xlforget.corpus.encode import Encoded
+from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import IntegrityError
 from xlforget.lm import Lm
 from xlforget.measure import policy
@@ -98,11 +98,10 @@ class _Bundle(NamedTuple):
 
     @classmethod
     def read(cls, parts: Mapping[str, bytes], model: Opened) -> "_Bundle":
-        entries, context = model.lm.model.get_input_embeddings().num_embeddings, model.encoder.context
         try:
             texts: dict[str, list[Text]] = {part: [] for part in PARTS}
             for part, lang, ids, answer in map(json.loads, parts[TEXTS].splitlines()):
-                texts[part].append(Text("", lang, _encoded(ids, answer, entries, context)))
+                texts[part].append(Text("", lang, encoded(ids, answer, model.lm, model.encoder)))
             figures: dict[str, Any] = json.loads(parts[FIGURES])
             return cls(texts, {part: _figures(figures[part], _counted(texts[part])) for part in PARTS})
         except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
@@ -121,11 +120,12 @@ class _Bundle(NamedTuple):
         return max(MA, TOKENS * len(lengths) / (sum(lengths) * (bound.texts or len(lengths)))) if lengths else MA
 
 
-def _encoded(ids: Sequence[int], answer: Sequence[int], entries: int, context: int) -> Encoded:
+def encoded(ids: Sequence[int], answer: Sequence[int], lm: Lm, encoder: Encoder) -> Encoded:
     """Raises ValueError or TypeError for what no text is in this model's tokens."""
+    entries = lm.model.get_input_embeddings().num_embeddings
     if not all(type(one) is int for one in (*ids, *answer)) or not answer:
         raise TypeError("a token or a place is no number")
-    if len(ids) > context or min(ids) < 0 or max(ids) >= entries:
+    if len(ids) > encoder.context or min(ids) < 0 or max(ids) >= entries:
         raise ValueError("tokens that the model has not, or more than it reads")
     if sorted({*answer}) != list(answer) or answer[0] < 1 or answer[-1] >= len(ids):
         raise ValueError("an answer outside of its text")

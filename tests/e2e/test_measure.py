@@ -141,6 +141,20 @@ def test_a_report_that_leaves_an_attack_out_is_noticed_with_the_evidence_and_wit
     assert {test.check for test in tests} == {test.check for test in audit.verdict.tests}
 
 
+def test_text_of_the_bundle_that_is_in_no_tokens_of_the_model_is_no_evidence(passed: Server) -> None:
+    from xlforget import again, model_io
+    from xlforget.artifact import audit_file, evidence, sealed
+    from xlforget.errors import IntegrityError
+
+    audit = audit_file.read_audit((passed.place / "out/audit.json").read_bytes())
+    parts = evidence.unpack(sealed.unseal(evidence.read(passed.place / "out.xfset"), "e", passed.place / "dpo.pem", None), "e")
+    scores = json.loads(parts["scores.json"])
+    scores["stays"][0][1][0] = 10**9
+    model = model_io.open_model(str(passed.place / "out"), "cpu")
+    with pytest.raises(IntegrityError, match="do not fit"):
+        again.judged(model.lm, model.encoder, audit, parts | {"scores.json": json.dumps(scores).encode()})
+
+
 def test_a_ticket_of_one_fact_passes_and_what_it_was_finds_it(passed: Server) -> None:
     (passed.place / "one.jsonl").write_text((passed.place / "request.jsonl").read_text("utf-8").splitlines()[0], "utf-8")
     command = passed.apply(out="one")
