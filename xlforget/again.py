@@ -28,9 +28,8 @@ from xlforget.measure.profiles import Profile, profile
 from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import LanguageRow, Likeliest, Test
 from xlforget.parallel.parallel_set import Pair, ParallelSet
+from xlforget.stayed import LOGP, MA, SAME
 
-# Another machine's arithmetic; the same machine's lies four orders of magnitude closer.
-LOGP, MA = 0.02, 0.005
 # A share that moves with the sum over an answer's tokens, of which there may be many.
 SAID = 0.1
 TIES = 2  # unseen answers that may change their place beside one of a fact
@@ -143,7 +142,7 @@ def _compare(signed: LanguageRow, now: LanguageRow | None) -> Finding:
     if now is None:
         return Finding(name, False, "AGAIN", "the bundle holds no pair in this language")
     off = list(_differences(signed, now))
-    return Finding(name, not off, "AGAIN", "; ".join(off) or "the figures are those that were signed")
+    return Finding(name, not off, "AGAIN", "; ".join(off) or SAME)
 
 
 def likeliest_as_signed(signed: Likeliest | None, now: Likeliest | None) -> list[Finding]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import Finding
-from xlforget.corpus.corpus import Corpus, Text
+from xlforget.corpus.corpus import Corpus, Text, per_language
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.errors import IntegrityError
 from xlforget.lm import Lm
@@ -27,8 +27,9 @@ from xlforget.model_io import Opened
 TEXTS, FIGURES = "stays.jsonl", "stayed.json"
 PARTS = ("retain", "bystanders", "unseen")
 LARGEST = 1 << 26  # bytes of texts: a bundle may hold twice as many
-# Another machine's arithmetic: MA as it is, or two tokens of all where these are few; perplexity by its logarithm.
-MA, TOKENS, LOG = 0.005, 2, 0.02
+# Another machine's arithmetic, in nats per token and in MA; the same machine's lies four orders of magnitude closer.
+LOGP, MA = 0.02, 0.005
+TOKENS = 2  # of all, that may be told apart where these are few
 
 NAME = "measured again/damage"
 NO_TEXTS = "the bundle holds no text that must stay: damage was not measured again"
@@ -103,12 +104,12 @@ class _Bundle(NamedTuple):
             for part, lang, ids, answer in map(json.loads, parts[TEXTS].splitlines()):
                 texts[part].append(Text("", lang, encoded(ids, answer, model.lm, model.encoder)))
             figures: dict[str, Any] = json.loads(parts[FIGURES])
-            return cls(texts, {part: _figures(figures[part], _counted(texts[part])) for part in PARTS})
+            return cls(texts, {part: _figures(figures[part], per_language(texts[part])) for part in PARTS})
         except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
             raise IntegrityError("EVIDENCE", "the bundle's text that must stay is broken") from None
 
     def counts(self) -> dict[str, dict[str, int]]:
-        return {part: _counted(own) for part, own in self.texts.items()}
+        return {part: per_language(own) for part, own in self.texts.items()}
 
     def measured(self, lm: Lm) -> dict[str, tuple[Kept, ...]]:
         return {part: kept(lm, own) for part, own in self.texts.items()}
@@ -142,10 +143,6 @@ def _figures(rows: Sequence[Mapping[str, Any]], counted: Mapping[str, int]) -> t
     return tuple(found[lang] for lang in counted)
 
 
-def _counted(texts: Sequence[Text]) -> dict[str, int]:
-    return dict(Counter(one.lang for one in texts))
-
-
 def _differences(signed: Sequence[Bound], found: Sequence[Bound], bundle: _Bundle) -> Iterator[str]:
     """In words, with both figures."""
     by_name = {(bound.name, bound.lang): bound for bound in found}
@@ -162,5 +159,5 @@ def _differences(signed: Sequence[Bound], found: Sequence[Bound], bundle: _Bundl
 
 def _close(bound: Bound, one: float, other: float, bundle: _Bundle) -> bool:
     if bound.name == "unseen perplexity":
-        return one > 0 < other and abs(math.log(one / other)) <= LOG
+        return one > 0 < other and abs(math.log(one / other)) <= LOGP
     return abs(one - other) <= bundle.tolerance(bound)

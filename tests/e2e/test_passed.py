@@ -21,6 +21,7 @@ import pytest
 from tests.commands import xlforget
 from tests.e2e.canaries import SCRIPTS, canary, hits, number
 from tests.e2e.watching import Silent
+from xlforget.artifact.audit import Audit
 
 pytestmark = pytest.mark.e2e
 
@@ -113,40 +114,46 @@ def test_it_verifies_by_its_papers_and_by_its_weights(passed: Passed) -> None:
     assert not (passed.place / ".out.work").exists()
 
 
-def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(passed: Passed, tmp_path: Path) -> None:
-    from xlforget import model_io
+def unsigned(passed: Passed, to: Path) -> tuple[Path, Audit]:
+    """A copy without its papers, and what they said."""
     from xlforget.artifact import audit_file, papers
 
-    folder = passed.copy(tmp_path / "out")
+    folder = passed.copy(to)
     audit = audit_file.read_audit((folder / "audit.json").read_bytes())
     for name in papers.PAPERS:
         (folder / name).unlink()
-    shutil.copyfile(passed.place / "base/model.safetensors", folder / "model.safetensors")
-    assert audit.output
-    output = audit.output.model_copy(update={"files": model_io.digests(folder)})
-    papers.write_papers(folder, audit.model_copy(update={"output": output}), passed.place / "k.pem")
+    return folder, audit
+
+
+def found_by_the_evidence_only(passed: Passed, folder: Path, audit: Audit) -> str:
+    """What `verify` prints with the evidence of a folder that was signed again; without, its papers hold."""
+    from xlforget.artifact import papers
+
+    papers.write_papers(folder, audit, passed.place / "k.pem")
     by_papers, by_weights = passed.verify(folder), passed.verify(folder, "--evidence", "out.xfset")
     assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
     assert by_weights.returncode == 1, by_weights.stdout + by_weights.stderr
-    assert "measured again" in by_weights.stdout
+    return by_weights.stdout
+
+
+def test_base_weights_under_papers_signed_again_are_found_by_the_evidence_only(passed: Passed, tmp_path: Path) -> None:
+    from xlforget import model_io
+
+    folder, audit = unsigned(passed, tmp_path / "out")
+    shutil.copyfile(passed.place / "base/model.safetensors", folder / "model.safetensors")
+    assert audit.output
+    output = audit.output.model_copy(update={"files": model_io.digests(folder)})
+    assert "measured again" in found_by_the_evidence_only(passed, folder, audit.model_copy(update={"output": output}))
 
 
 def test_damage_that_was_signed_smaller_is_found_by_the_evidence_only(passed: Passed, tmp_path: Path) -> None:
-    from xlforget.artifact import audit_file, papers
-
-    folder = passed.copy(tmp_path / "out")
-    audit = audit_file.read_audit((folder / "audit.json").read_bytes())
-    for name in papers.PAPERS:
-        (folder / name).unlink()
+    folder, audit = unsigned(passed, tmp_path / "out")
     first, *others = audit.verdict.bounds
     assert first.name == "unseen perplexity"
     better = first.model_copy(update={"after": first.after * 0.9, "ratio": first.ratio * 0.9})
     verdict = audit.verdict.model_copy(update={"bounds": (better, *others)})
-    papers.write_papers(folder, audit.model_copy(update={"verdict": verdict}), passed.place / "k.pem")
-    by_papers, by_weights = passed.verify(folder), passed.verify(folder, "--evidence", "out.xfset")
-    assert by_papers.returncode == 0, by_papers.stdout + by_papers.stderr
-    assert by_weights.returncode == 1, by_weights.stdout + by_weights.stderr
-    assert "unseen perplexity in" in by_weights.stdout.replace("\n", " ")
+    said = found_by_the_evidence_only(passed, folder, audit.model_copy(update={"verdict": verdict}))
+    assert "unseen perplexity in" in said.replace("\n", " ")
 
 
 def test_a_bundle_that_was_changed_is_exit_3(passed: Passed, tmp_path: Path) -> None:

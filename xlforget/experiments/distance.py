@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from xlforget import model_io
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.probes import Role
+from xlforget.experiments.figures import ks
+from xlforget.experiments.planted import RETRAINED
 from xlforget.lm import Lm
 from xlforget.measure.examine import sheet
 from xlforget.measure.scores import Sheet
@@ -36,7 +37,7 @@ class Scored(NamedTuple):
 
 
 def measure(models: Mapping[str, Sequence[Path]], corpus: Corpus, device: str = "auto") -> dict[str, Any]:
-    """Distances of ``models``, which has "retrained", to those, and MA of all, by name."""
+    """Distances of ``models``, which has those that were retrained, to these, and MA of all, by name."""
     found = {name: [_scored(model_io.open_model(str(one), device).lm, corpus) for one in own] for name, own in models.items()}
     return {"ks": distances({name: [one.tables for one in own] for name, own in found.items()}), "ma": _ma(found)}
 
@@ -72,14 +73,14 @@ def distances(models: Mapping[str, Sequence[Mapping[str, Table]]]) -> dict[str, 
 
     Of retrained ones: to each other. Empty where there are fewer than two of these.
     """
-    retrained = models["retrained"]
+    retrained = models[RETRAINED]
     if len(retrained) < 2:
         return {}
     found: dict[str, dict[str, dict[str, float]]] = {}
     for score in retrained[0]:
         own = found[score] = {}
         for name, scores in models.items():
-            pairs = combinations(scores, 2) if name == "retrained" else product(scores, retrained)
+            pairs = combinations(scores, 2) if name == RETRAINED else product(scores, retrained)
             each = [_ks(one[score], other[score]) for one, other in pairs]
             pooled, median = np.mean(each, axis=0)
             own[name] = {"pooled": float(pooled), "median language": float(median)}
@@ -94,7 +95,7 @@ def _ks(one: Table, other: Table) -> tuple[float, float]:
 
 
 def _ks_of(one: Table, other: Table) -> float:
-    return float(ks_2samp(one[~np.isnan(one)], other[~np.isnan(other)]).statistic)
+    return ks(one[~np.isnan(one)], other[~np.isnan(other)])
 
 
 def _ma(found: Mapping[str, Sequence[Scored]]) -> dict[str, dict[str, dict[str, float]]]:

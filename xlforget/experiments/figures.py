@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from xlforget import model_io, planning
@@ -77,15 +79,16 @@ def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
 def _distances(exams: Mapping[str, Examination]) -> dict[str, float]:
     """KS distance of the pairs' mean answer log-probabilities to gold's, and that of unseen text under the base."""
     gold = _logps(exams["gold"])
-    found = {f"{name} to gold": _ks(_logps(exam), gold) for name, exam in exams.items() if name != "gold"}
-    return found | {"unseen under base to gold": _ks([score.logp for score in exams["base"].controls.scores], gold)}
+    found = {f"{name} to gold": ks(_logps(exam), gold) for name, exam in exams.items() if name != "gold"}
+    return found | {"unseen under base to gold": ks([score.logp for score in exams["base"].controls.scores], gold)}
 
 
 def _logps(exam: Examination) -> list[float]:
     return [score.logp for score in exam.facts.scores]
 
 
-def _ks(one: Sequence[float], other: Sequence[float]) -> float:
+def ks(one: Sequence[float] | NDArray[np.float64], other: Sequence[float] | NDArray[np.float64]) -> float:
+    """The largest distance between the two distributions (Kolmogorov-Smirnov)."""
     return float(ks_2samp(one, other).statistic)
 
 

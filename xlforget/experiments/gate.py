@@ -28,6 +28,7 @@ from xlforget.measure.examine import sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Outcome
+from xlforget.planning import Plan
 
 SETS, QUICK_SETS = 1000, 50
 PROFILES = ("quick", "standard")
@@ -66,11 +67,12 @@ def run(dataset: str, data: Path | None, out: Path, *, quick: bool, say: Say, qu
         Commands(say, quiet)("keygen", str(key))
     asked = asked_of(chosen, files, folder, key)
     planted, judged = _all_seeds(chosen, files, asked, seeds=seeds, quick=quick, say=say)
+    plan = plan_of(asked)
     document = results.origin("gate") | {
         "set": chosen.name,
         "models": [asdict(own) for own in judged],
-        "size": size(asked, QUICK_SETS if quick else SETS, say),
-        "distance": _distance(planted, asked),
+        "size": size(plan, QUICK_SETS if quick else SETS, say),
+        "distance": _distance(planted, plan, asked.device),
     }
     markdown = gate_tables.markdown(document)
     target = folder / "gate"
@@ -94,10 +96,10 @@ def _all_seeds(
     return planted, judged
 
 
-def _distance(planted: Sequence[Planted], asked: Apply) -> dict[str, Any]:
+def _distance(planted: Sequence[Planted], plan: Plan, device: str) -> dict[str, Any]:
     """Of the models that nobody tampered with, each once, to the retrained ones."""
     compared = {name: sorted({one.where for one in planted if one.name == name}) for name in (RETRAINED, ERASED, AS_IT_WAS)}
-    return distance.measure({name: own for name, own in compared.items() if own}, plan_of(asked).corpus, asked.device)
+    return distance.measure({name: own for name, own in compared.items() if own}, plan.corpus, device)
 
 
 class _Judges:
@@ -146,10 +148,9 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def size(asked: Apply, sets: int, say: Say) -> dict[str, int]:
+def size(plan: Plan, sets: int, say: Say) -> dict[str, int]:
     """How many of ``sets`` random sets of unseen rows, as many as there are facts, the tests find in the model as it was."""
     say(f"size of the tests: {sets} sets of unseen text in the place of the facts")
-    plan = plan_of(asked)
     corpus, lm = plan.corpus, plan.base.lm
     held = [probe for split in ("aim", "stop") for probe in corpus.controls[split] if probe.serves("train")]
     unseen, controls = sheet(lm, held), sheet(lm, corpus.controls["gate"])

@@ -7,6 +7,7 @@ from typing import Any
 from scipy import stats
 
 from xlforget.experiments import results
+from xlforget.experiments.planted import RETRAINED
 
 MOST = 0.02
 COLUMNS = ("model", "must pass", "profile", "passes", "what failed")
@@ -50,7 +51,7 @@ def _distance(found: Mapping[str, Any]) -> list[str]:
     ks = [
         [
             score,
-            f"{name}, to each other" if name == "retrained" else name,
+            f"{name}, to each other" if name == RETRAINED else name,
             *(f"{own[of]:.3f}" for of in ("pooled", "median language")),
         ]
         for score, models in found["ks"].items()

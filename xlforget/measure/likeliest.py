@@ -4,7 +4,7 @@ Means hide it: of forty-eight pairs one may be said by nearly every 128 samples.
 many answers about people whom the model never met are as likely.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,25 +14,27 @@ from xlforget.measure.verdict import Likeliest
 
 def likeliest(checks: Sequence[Check]) -> Likeliest | None:
     """Over all forms and languages, in the training wordings of the model as it is; None without pairs."""
-    found = [own for check in checks if check.plain for own in _of_check(check)]
+    found = [own for check in checks if check.plain if (own := _of_check(check))]
     return max(found, key=lambda own: own[0])[1] if found else None
 
 
-def _of_check(check: Check) -> Iterator[tuple[float, Likeliest]]:
-    """The likeliest of each language, and its probability: by so many samples several are certain."""
-    kinds, unseen_kinds = check.kinds(check.edited.facts), check.kinds(check.edited.controls)
-    for lang in check.langs:
-        after, unseen = (
-            sheet.table("probability", check.role, [lang])[:, 0] for sheet in (check.edited.facts, check.edited.controls)
-        )
-        if np.isfinite(after).any():
-            row = int(np.nanargmax(after))
-            own = unseen[(unseen_kinds == kinds[row]) & ~np.isnan(unseen)]
-            said = [sheet.table("said", check.role, [lang])[row, 0] for sheet in (check.base.facts, check.edited.facts)]
-            yield float(after[row]), _rounded(lang, said, len(own), int((own >= after[row]).sum()))
-
-
-def _rounded(lang: str, said: Sequence[float], unseen: int, as_likely: int) -> Likeliest:
-    """To so few digits that nobody can tell from the model and the report which of many answers it was."""
-    before, after = (round(float(np.nan_to_num(own)), 2) for own in said)
-    return Likeliest(lang=lang, said_before=before, said_after=after, unseen=unseen, unseen_as_likely=as_likely)
+def _of_check(check: Check) -> tuple[float, Likeliest] | None:
+    """The likeliest pair of a form, and its probability: by so many samples several are certain."""
+    after, unseen = (own.table("probability", check.role, check.langs) for own in (check.edited.facts, check.edited.controls))
+    if not np.isfinite(after).any():
+        return None
+    row, column = np.unravel_index(np.nanargmax(after), after.shape)
+    kind = check.kinds(check.edited.facts)[row]
+    own = unseen[check.kinds(check.edited.controls) == kind, column]
+    # Rounded to so few digits that nobody can tell from the model and the report which of many answers it was.
+    said_before, said_after = (
+        round(float(np.nan_to_num(sheet.table("said", check.role, check.langs)[row, column])), 2)
+        for sheet in (check.base.facts, check.edited.facts)
+    )
+    return float(after[row, column]), Likeliest(
+        lang=check.langs[column],
+        said_before=said_before,
+        said_after=said_after,
+        unseen=int((~np.isnan(own)).sum()),
+        unseen_as_likely=int((own >= after[row, column]).sum()),
+    )

@@ -69,8 +69,8 @@ class Sheet:
         """
         rows, columns = {r: i for i, r in enumerate(self.rows())}, {lang: j for j, lang in enumerate(langs)}
         total, count = np.zeros((len(rows), len(langs))), np.zeros((len(rows), len(langs)))
+        samples = DRAWN.get(score)
         for probe, own in zip(self.probes, self.scores, strict=True):
-            samples = DRAWN.get(score)
             value = said(own.logp, len(probe.text.answer), samples) if samples else getattr(own, score)
             if probe.serves(role) and probe.lang in columns and not np.isnan(value):
                 total[rows[probe.row], columns[probe.lang]] += value

@@ -3,9 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
-from scipy.stats import ks_2samp
-
 from xlforget import model_io
+from xlforget.experiments.figures import ks
 from xlforget.experiments.studies import trial
 from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Figures
@@ -18,7 +17,7 @@ def relearned(bed: Bed, model: Path) -> Figures:
     """MA of the other half, and the KS distance of its log-probabilities to gold's after the same."""
     own, gold = _scores(bed, model), _scores(bed, bed.gold) if bed.gold else None
     found: Figures = {"relearned_ma": sum(score.ma for score in own.scores) / len(own.scores)}
-    return found | ({"relearned_ks": float(ks_2samp(trial.logps(own), trial.logps(gold)).statistic)} if gold else {})
+    return found | ({"relearned_ks": ks(trial.logps(own), trial.logps(gold))} if gold else {})
 
 
 @lru_cache(2)

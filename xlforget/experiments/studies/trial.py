@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from xlforget import model_io, pipeline, planning
 from xlforget.asked import Apply
@@ -121,7 +120,7 @@ def measured(bed: Bed, model: Path) -> Figures:
     languages = _by_language(plan, after, others, _ranked(own, plan))
     return _over(languages) | {
         "gate": float(verdict.passed),
-        "ks": float(ks_2samp(logps(after.facts), ground.gold).statistic) if ground.gold else None,
+        "ks": figures.ks(logps(after.facts), ground.gold) if ground.gold else None,
         "languages": languages,
     }
 

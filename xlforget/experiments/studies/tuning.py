@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scipy.stats import ks_2samp
-
 from xlforget import model_io, planning
 from xlforget.asked import Apply
 from xlforget.corpus.probes import Probe
+from xlforget.experiments.figures import ks
 from xlforget.experiments.studies import trial
 from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Arm, Cell, Done, Figures, Study
@@ -58,9 +57,9 @@ def run(cell: Cell, bed: Bed) -> Figures:
 def _scored(asked: Apply, changed: Path) -> Figures:
     base, lm = model_io.open_model(asked.model, asked.device), model_io.reopen(changed)
     corpus = planning.plan(asked, planning.read_inputs(asked), base).corpus
-    far = ks_2samp(_levels(lm, corpus.facts), _levels(lm, corpus.controls["stop"])).statistic
+    far = ks(_levels(lm, corpus.facts), _levels(lm, corpus.controls["stop"]))
     lost = 1 - mean_ma(kept(lm, corpus.bystanders)) / mean_ma(kept(base.lm, corpus.bystanders))
-    return {"ks": float(far), "lost": lost, "score": float(far) + max(0.0, lost)}
+    return {"ks": far, "lost": lost, "score": far + max(0.0, lost)}
 
 
 def _levels(lm: Lm, probes: Sequence[Probe]) -> list[float]:
