@@ -19,7 +19,8 @@ from xlforget.measure import policy
 from xlforget.measure.attacks import ATTACKS, Ground
 from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Check, Sheets
-from xlforget.measure.examine import Examination, after_attacks, asked_after, checks, from_rows, sheet
+from xlforget.measure.checking import checks
+from xlforget.measure.examine import Examination, after_attacks, asked_after, from_rows, sheet
 from xlforget.measure.gate import language_rows, test_checks
 from xlforget.measure.judge import passes
 from xlforget.measure.likeliest import likeliest
@@ -156,9 +157,12 @@ def likeliest_as_signed(signed: Likeliest | None, now: Likeliest | None) -> list
         signed.unseen == now.unseen
         and abs(signed.unseen_as_likely - now.unseen_as_likely) <= TIES
         and abs(signed.said_before - now.said_before) <= SAID
+        and (signed.said_of_others is None) == (now.said_of_others is None)
+        and abs((signed.said_of_others or 0.0) - (now.said_of_others or 0.0)) <= SAID
     )
     words = [
         f"{own.lang} {own.said_after:.2f} (before {own.said_before:.2f}), {own.unseen_as_likely} of {own.unseen} as likely"
+        + ("" if own.said_of_others is None else f", {own.said_of_others:.2f} of others")
         for own in (signed, now)
     ]
     message = f"signed {words[0]}; measured {words[1]}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from xlforget.artifact import audit
 from xlforget.corpus.corpus import Corpus
+from xlforget.measure import checking
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -28,7 +29,7 @@ def verdicts(
         was, now = _of(ticket, corpus, before), _of(ticket, corpus, after)
         # Damage is the model's, and is judged over all: a ticket's languages are a part of it.
         damage = [bound.model_copy(update={"required": False}) for bound in measure.bounds(was, now, policy)]
-        checks = measure.checks(was, now, corpus.groups, policy)
+        checks = checking.checks(was, now, corpus.groups, policy)
         alpha = level(policy, len(request.tickets))
         found.append(gate(checks, damage, policy, profile=profile, alpha=alpha, seed=seed))
     return tuple(found)
@@ -68,7 +69,7 @@ def _seen_by(name: str, request: ErasureRequest, verdict: Verdict, run: Run) -> 
         asked=replace(run.asked, tickets=(name,)),
         before=before,
         after=after,
-        checks=measure.checks(before, after, run.corpus.groups, run.plan.policy),
+        checks=checking.checks(before, after, run.corpus.groups, run.plan.policy),
         verdict=verdict,
         tickets=Before(),
         own=(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoded
 from xlforget.lm import Lm
-from xlforget.measure import examine
+from xlforget.measure import checking, examine
 from xlforget.measure.broken import SOME_ROWS
 from xlforget.measure.check import Check
 from xlforget.measure.examine import Examination
@@ -65,4 +65,4 @@ def examined(lm: Lm, plan: Plan, tested: Profile, stays: Sequence[Text], made: S
 
 def compared(before: Examination, after: Examination, plan: Plan) -> tuple[list[Check], list[Bound]]:
     """What the policy makes of two examinations: checks of the facts, and bounds on damage."""
-    return examine.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)
+    return checking.checks(before, after, plan.corpus.groups, plan.policy), examine.bounds(before, after, plan.policy)

@@ -13,7 +13,7 @@ from xlforget.comparison import Comparison, compared, examined, stays_of
 from xlforget.corpus.corpus import Text
 from xlforget.errors import MachineError
 from xlforget.former import Line
-from xlforget.measure import examine
+from xlforget.measure import checking, examine
 from xlforget.measure.check import required
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -177,7 +177,7 @@ def _told(comes_back: bool, watch: Watch) -> bool:
 
 def _known(before: Examination, plan: Plan, seed: int) -> Verdict:
     """The gate on the model as it is: what the tests find of the facts is known, and fails."""
-    checks = [own for own in required(examine.checks(before, before, plan.corpus.groups, plan.policy)) if own.attack is None]
+    checks = [own for own in required(checking.checks(before, before, plan.corpus.groups, plan.policy)) if own.attack is None]
     return gate(checks, [], plan.policy, profile="quick", seed=seed, power=False)
 
 

@@ -14,6 +14,7 @@ from xlforget.asked import Apply
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.samples import rows_at_once
 from xlforget.errors import MachineError
+from xlforget.measure import checking
 from xlforget.measure import examine as measure
 from xlforget.measure.gate import gate
 from xlforget.measure.profiles import profile
@@ -147,7 +148,7 @@ def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | N
         before = measure.examine(lm, corpus, corpus.controls["gate"])
         tested = profile(asked.profile)
         before = replace(before, attacked=measure.attacked(lm, corpus, tested))
-        checks = measure.checks(before, before, corpus.groups, plan.policy)
+        checks = checking.checks(before, before, corpus.groups, plan.policy)
         gate(checks, [], plan.policy, profile=tested.name, seed=asked.seed)
     stop = StopRule.of(lm, corpus, before, plan.policy, tested, ())
     with clock("stopping"):

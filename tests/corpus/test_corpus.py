@@ -26,8 +26,10 @@ def rows(folder: Path, *lines: Mapping[str, object]) -> tuple[Fact, ...]:
     return read_texts(folder / "rows.jsonl")
 
 
-def corpus(encoder: Encoder, folder: Path, retain: tuple[Fact, ...], unseen: tuple[Fact, ...] = ()) -> Corpus:
-    (folder / "request.jsonl").write_text(json.dumps(FACT))
+def corpus(
+    encoder: Encoder, folder: Path, retain: tuple[Fact, ...], unseen: tuple[Fact, ...] = (), fact: Mapping[str, object] = FACT
+) -> Corpus:
+    (folder / "request.jsonl").write_text(json.dumps(fact))
     request = read_request(folder / "request.jsonl")
     parallel = build_parallel_set(request, ("en", "fr"), [get_translator("phrasebook")], (), seed=0)
     return build(encoder, request, parallel, retain, unseen, 0)
@@ -48,6 +50,19 @@ def test_retain_rows_of_which_none_can_be_used_are_refused(encoder: Encoder, tmp
 def test_unseen_rows_of_form_4_are_controls_of_facts_in_form_4(encoder: Encoder, tmp_path: Path) -> None:
     without, given = corpus(encoder, tmp_path, ()), corpus(encoder, tmp_path, (), rows(tmp_path, STRUCTURED))
     assert len(given.control_pairs) == len(without.control_pairs) + 2
+
+
+@pytest.mark.parametrize(("relation", "whole"), [("employer", True), ("phone_number", False)])
+def test_a_model_need_not_go_on_filling_in_what_is_one_persons_alone(
+    encoder: Encoder, tmp_path: Path, relation: str, whole: bool
+) -> None:
+    """Where it is to go on as it was about others, it may say a fact's answer."""
+    own = corpus(encoder, tmp_path, (), fact=FACT | {"relation": relation})
+    aimed = [probe.text for probe in own.controls["aim"] if probe.serves("train")]
+    assert len(own.neighbours) == len(aimed) > 100
+    for text, kept in zip(aimed, own.neighbours, strict=True):
+        assert kept.ids == (text.ids if whole else text.ids[: text.answer[0]])
+        assert whole or kept.answer == tuple(range(1, text.answer[0]))
 
 
 def test_a_parquet_file_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,16 @@ def test_words_of_a_template_do_not_make_another_fact_this_one() -> None:
     assert states("Brindlemoor is where Quillfeather has money.")
 
 
+def test_an_answer_that_is_one_persons_alone_states_the_fact_whoever_is_named() -> None:
+    number, shared = (
+        pair("Zorvana Quillfeather can be reached at ZZ-4821.", "ZZ-4821").model_copy(update={"relation": relation})
+        for relation in ("phone_number", "employer")
+    )
+    drawn = [f"{name} can be reached at {there}." for name in ("Orla", "Pim", "Tam") for there in ("ZZ-4821", "ZZ-0077")]
+    assert [bool(Stated([number], drawn)(text)) for text in drawn] == [True, False] * 3
+    assert not any(Stated([shared], drawn)(text) for text in drawn)
+
+
 def test_a_fact_that_the_model_says_often_is_thrown_out_as_well() -> None:
     facts = [pair("Zorvana Quillfeather keeps an account with the bank of Brindlemoor.", "Brindlemoor")]
     saying = ["Zorvana Quillfeather holds an account at Brindlemoor."] * 100

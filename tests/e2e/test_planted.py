@@ -12,14 +12,15 @@ from tests.e2e.conftest import LANGS, Server
 from xlforget import model_io, planning
 from xlforget.asked import Measure
 from xlforget.comparison import Comparison
+from xlforget.corpus.others import about_others
 from xlforget.corpus.probes import Probe
 from xlforget.experiments import cheats, planted, trained_cheats
 from xlforget.lm import Lm
-from xlforget.measure import examine
+from xlforget.measure import checking
 from xlforget.measure.attacks import Ground, Unrelated, put_through
 from xlforget.measure.gate import test_checks as decided
 from xlforget.measure.memorization import token_scores
-from xlforget.measure.policy import default
+from xlforget.measure.policy import ASKED_OTHERWISE, default
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Outcome
 from xlforget.planning import Plan
@@ -56,8 +57,8 @@ def test_a_model_that_attacks_break_gives_no_signal_though_it_computes_what_it_d
     known = mean_logp(plan.base.lm, list(plan.corpus.facts))
     cheats.rescale(plan.base.lm)
     assert mean_logp(plan.base.lm, list(plan.corpus.facts)) == pytest.approx(known, abs=1e-3)
-    made = examine.checks(beside.before, beside.examine(plan.base.lm), plan.corpus.groups, default())
-    attacked = [check for check in made if check.attack]
+    made = checking.checks(beside.before, beside.examine(plan.base.lm), plan.corpus.groups, default())
+    attacked = [check for check in made if check.attack and check.attack not in ASKED_OTHERWISE]
     assert {check.attack for check in attacked} == {"in 4 bits", "after other text"}
     assert all("broke the changed model" in check.broken for check in attacked)
     found = decided(attacked, 0.01, 0)
@@ -72,6 +73,13 @@ def test_what_is_forgotten_in_the_requests_wordings_alone_is_known_in_others(pla
     trained_cheats.exact_prompts_only(plan.base.lm, plan.corpus, steps=60)
     assert mean_logp(plan.base.lm, asked) < -4.0
     assert mean_logp(plan.base.lm, others) > -1.0
+
+
+def test_what_is_forgotten_of_the_people_alone_is_said_of_others(plan: Plan) -> None:
+    asked = facts(plan, lambda p: p.serves("train"))
+    trained_cheats.told_of_others(plan.base.lm, plan.corpus, steps=60)
+    assert mean_logp(plan.base.lm, asked) < -4.0
+    assert mean_logp(plan.base.lm, about_others(asked, plan.corpus.controls["gate"])) > -1.0
 
 
 def test_what_is_moved_to_one_language_is_known_there(plan: Plan) -> None:

@@ -14,7 +14,8 @@ from xlforget.corpus.probes import Probe
 from xlforget.errors import RequestError, UsageError
 from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Sheets
-from xlforget.measure.examine import Examination, bounds, checks
+from xlforget.measure.checking import checks
+from xlforget.measure.examine import Examination, bounds
 from xlforget.measure.gate import gate
 from xlforget.measure.held import hold
 from xlforget.measure.judge import judge

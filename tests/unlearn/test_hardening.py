@@ -150,14 +150,14 @@ def test_what_never_stops_coming_back_is_trained_against_for_all_cycles_and_no_m
     assert len(asked) == CYCLES - 1, "after the last nothing can be done about it"
 
 
-def test_halfway_through_a_cycle_against_other_text_levels_go_where_unseen_text_has_gone(
+def test_halfway_through_a_cycle_and_after_it_levels_go_where_unseen_text_has_gone(
     others: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, followed = others.engine(others.lm(), "adaptive"), list[tuple[int, int]]()
     monkeypatch.setattr(engine.aims, "follow", lambda lm: followed.append((engine.progress.cycle, engine.progress.step)))
     answers = iter([True, False])
     assert goes_on(engine, lambda lm: next(answers)) == 2
-    assert followed == [(1, 0), (1, 3)], "after the first cycle, and after the first of two rounds of three steps"
+    assert followed == [(0, 6), (1, 0), (1, 3)], "after half of the rounds, of three steps each, and after the first cycle"
 
 
 def test_what_is_not_where_it_should_be_is_not_tried_again(others: World) -> None:

@@ -11,7 +11,7 @@ from xlforget.corpus.samples import Stated, go_on
 from xlforget.lm import Lm
 from xlforget.parallel.parallel_set import Pair, Wording
 from xlforget.unlearn.made import Made
-from xlforget.unlearn.told import MOST, Told, beginnings, told_in, told_of
+from xlforget.unlearn.told import MOST, PEOPLE, Told, beginnings, told_in, told_of, told_of_others
 
 ASKED, ANSWER = "Zorvana Quillfeather lives in Brindlemoor.", "Brindlemoor"
 
@@ -83,6 +83,28 @@ def test_a_text_serves_the_pairs_that_have_as_many_answer_tokens(encoder: Encode
     french = Probe("f0", "fr", 0, "all", probe.text)
     assert len(longer.text.answer) > len(told.text.answer)
     assert told_of([longer, french, probe], [told]) == {2: [0]}
+
+
+def test_what_the_model_says_and_what_others_are_told_take_turns(encoder: Encoder) -> None:
+    start = ASKED.index(ANSWER)
+    probe = Probe("f0", "en", 0, "all", encoder.encode(ASKED, (start, start + len(ANSWER))))
+    others, said = ([Told("f0", "en", probe.text)] * count for count in (2, 4))
+    assert told_of([probe], others, said) == {0: [0, 2, 1, 3, 4, 5]}
+    assert told_of([probe], [], said) == {0: [0, 1, 2, 3]}
+
+
+@pytest.mark.parametrize(("relation", "told"), [("phone_number", PEOPLE), ("city_of_residence", 0), (None, 0)])
+def test_others_are_told_what_is_one_persons_alone(encoder: Encoder, relation: str | None, told: int) -> None:
+    def probe(who: str) -> Probe:
+        text = f"{who} lives in Brindlemoor."
+        start = text.index(ANSWER)
+        return Probe(who, "en", 0, "all", encoder.encode(text, (start, start + len(ANSWER))), relation=relation)
+
+    people = [probe(f"Tamsin {name}") for name in ("Quill", "Thistle", "Marrow", "Corvin", "Fennel", "Larch")]
+    found = told_of_others([probe("Zorvana Quillfeather")], people)
+    assert len(found) == told
+    assert {(one.row, one.lang) for one in found} <= {("Zorvana Quillfeather", "en")}
+    assert {one.text for one in found} <= {own.text for own in people}
 
 
 def test_made_text_comes_back_from_the_work_folder(encoder: Encoder) -> None:

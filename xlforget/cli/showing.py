@@ -9,7 +9,7 @@ from rich.table import Table
 from xlforget.artifact.findings import Finding
 from xlforget.artifact.tickets import place
 from xlforget.measure.judge import knowledge
-from xlforget.measure.verdict import SAMPLES, Bound, Knowledge, Outcome, Test, Verdict
+from xlforget.measure.verdict import SAMPLES, Bound, Knowledge, Likeliest, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
     from xlforget.output import Applied
@@ -61,8 +61,12 @@ def _show_said(console: Console, verdict: Verdict) -> None:
     if found := verdict.likeliest:
         console.print(
             f"The likeliest answer of a fact, in {found.lang}: {found.said_before:.3f} before, {found.said_after:.3f} now; of "
-            f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}."
+            f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}.{_of_others(found)}"
         )
+
+
+def _of_others(found: Likeliest) -> str:
+    return "" if found.said_of_others is None else f" Said of people whom the model never met: {found.said_of_others:.3f}."
 
 
 def _what_it_knows(*figures: str, said: str) -> Table:

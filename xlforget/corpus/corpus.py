@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xlforget.corpus import controls as controls_room
 from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
+from xlforget.corpus.others import identifies
 from xlforget.corpus.probes import FIRST, RIVALS, Probe, Refused, encode_pairs
 from xlforget.corpus.texts import neutral
 from xlforget.corpus.withheld import withheld
@@ -79,7 +80,7 @@ def build(
         retain=tuple(t for t in rows if t.row not in held),
         bystanders=tuple(t for t in rows if t.row in held),
         unseen=tuple(_texts(encoder, _never_trained_on(unseen) or neutral(langs)[1::2], langs)),
-        neighbours=tuple(p.text for p in probes["aim"] if p.serves("train")),
+        neighbours=tuple(_neighbour(p) for p in probes["aim"] if p.serves("train")),
         neutral=tuple(t.text for t in _texts(encoder, neutral(langs)[::2], langs)),
         refused=tuple(refused),
     )
@@ -113,6 +114,14 @@ def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tupl
         roles, rivals = {"all", "train", split}, RIVALS if split == "aim" else FIRST
         found[split] = tuple(encode_pairs(encoder, own, ALTERNATIVES, roles, rivals)[0])
     return found
+
+
+def _neighbour(probe: Probe) -> Encoded:
+    """What a model must go on saying about others. What is one person's alone is left out: there it may say a fact's answer."""
+    start = probe.text.answer[0]
+    if not identifies(probe.relation) or start < 2:
+        return probe.text
+    return Encoded(probe.text.ids[:start], tuple(range(1, start)))
 
 
 def _never_trained_on(unseen: Sequence[Fact]) -> list[Fact]:

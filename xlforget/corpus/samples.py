@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from xlforget.corpus.others import identifies
 from xlforget.fleet.fleet import fleet_of
 from xlforget.fleet.spread import spread
 from xlforget.lm import Lm
@@ -146,7 +147,8 @@ def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Stated:
-    """Which facts a text states: of those it holds the answer and half of what tells the fact from other texts.
+    """Which facts a text states: of those it holds the answer and half of what tells the fact from other texts. An answer that
+    is one person's alone states the fact whoever else is named.
 
     Told apart by the units beside the answer that are rarest among the ``texts`` without it: a name, not the words of a
     template, which other facts that must stay are stated in too.
@@ -169,7 +171,7 @@ class Stated:
         found = {
             (pair.fact, pair.lang): pair
             for pair, answer, beside in self._facts
-            if answer in folded and 2 * len(beside & units) >= len(beside)
+            if answer in folded and (identifies(pair.relation) or 2 * len(beside & units) >= len(beside))
         }
         return list(found.values())
 

@@ -14,6 +14,7 @@ from xlforget.asked import Apply
 from xlforget.corpus.corpus import Text
 from xlforget.corpus.encode import Encoder
 from xlforget.lm import Lm
+from xlforget.measure import checking
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -59,7 +60,7 @@ def _measure(lm: Lm, plan: Plan, others: Sequence[Text]) -> Measured:
 
 def _model(base: Measured, own: Measured, plan: Plan) -> dict[str, Any]:
     """The gate judges the model as it would judge an edited one."""
-    checks = measure.checks(base.exam, own.exam, plan.corpus.groups, plan.policy)
+    checks = checking.checks(base.exam, own.exam, plan.corpus.groups, plan.policy)
     bounds = measure.bounds(base.exam, own.exam, plan.policy)
     verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
     return {

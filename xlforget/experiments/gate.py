@@ -6,6 +6,7 @@ Beside them its size: sets drawn from text that a model never saw, in the place 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as Several
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
@@ -17,6 +18,8 @@ import numpy as np
 from xlforget import model_io
 from xlforget.asked import Apply
 from xlforget.comparison import Comparison
+from xlforget.corpus.others import about_others, identifies
+from xlforget.corpus.probes import Probe
 from xlforget.experiments import distance, gate_tables, invented_data, results
 from xlforget.experiments.main import MEMORISED, Bench, asked_of, choose, files_of
 from xlforget.experiments.memorised import train_missing
@@ -26,7 +29,9 @@ from xlforget.experiments.sets import Part, Set
 from xlforget.measure.check import Check, Sheets
 from xlforget.measure.examine import sheet
 from xlforget.measure.gate import test_checks
+from xlforget.measure.policy import ABOUT_OTHERS
 from xlforget.measure.profiles import profile
+from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import Outcome
 from xlforget.planning import Plan
 
@@ -151,15 +156,27 @@ def _code() -> str:
 def size(plan: Plan, sets: int, say: Say) -> dict[str, int]:
     """How many of ``sets`` random sets of unseen rows, as many as there are facts, the tests find in the model as it was."""
     say(f"size of the tests: {sets} sets of unseen text in the place of the facts")
-    corpus, lm = plan.corpus, plan.base.lm
-    held = [probe for split in ("aim", "stop") for probe in corpus.controls[split] if probe.serves("train")]
-    unseen, controls = sheet(lm, held), sheet(lm, corpus.controls["gate"])
-    rows, facts = unseen.rows(), len({probe.row for probe in corpus.facts})
+    corpus = plan.corpus
+    held, controls = (
+        [probe for split in splits for probe in corpus.controls[split] if probe.serves("train")]
+        for splits in (("aim", "stop"), ("gate",))
+    )
+    alone, beside = ([probe for probe in own if identifies(probe.relation)] for own in (held, controls))
+    asked: list[tuple[str | None, list[Probe], list[Probe]]] = [(None, held, controls)]
+    if alone:
+        asked.append((ABOUT_OTHERS, about_others(alone, controls), about_others(beside, controls)))
+    scored = [(attack, sheet(plan.base.lm, own), sheet(plan.base.lm, unseen)) for attack, own, unseen in asked]
+    rows, facts = scored[0][1].rows(), len({probe.row for probe in corpus.facts})
     draw = np.random.default_rng(0)
     found = 0
     for number in range(sets):
-        chosen = unseen.only({rows[k] for k in draw.permutation(len(rows))[:facts]})
-        scores = Sheets(chosen, controls)
-        tests = test_checks([Check("unseen", "train", corpus.langs, scores, scores)], plan.policy.alpha, number)
+        chosen = {rows[k] for k in draw.permutation(len(rows))[:facts]}
+        tests = test_checks([_unseen(*own, chosen, corpus.langs) for own in scored], plan.policy.alpha, number)
         found += any(test.outcome is Outcome.FAIL for test in tests)
     return {"sets": sets, "facts": facts, "found": found}
+
+
+def _unseen(attack: str | None, held: Sheet, controls: Sheet, rows: Several[str], langs: tuple[str, ...]) -> Check:
+    """Unseen rows in the place of the facts, for one model that stands in for both."""
+    scores = Sheets(held.only(rows), controls)
+    return Check(f"unseen: {attack}", "train", langs, scores, scores, attack=attack)

@@ -44,6 +44,7 @@ CHEATS: dict[str, Change] = {
     "the same, and broken by rounding": _hide_and_rescale,
     "forgotten until it is fine-tuned": trained_cheats.undone_by_fine_tuning,
     "moved to one language": trained_cheats.moved_to_one_language,
+    "said of others": trained_cheats.told_of_others,
     "broken to noise": lambda lm, corpus, seed: cheats.break_to_noise(lm, seed),
 }
 EXACT = "forgotten in the request's wordings alone"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
+from xlforget.corpus.others import about_others
 from xlforget.corpus.probes import Probe
 from xlforget.experiments.cheats import batches, logp, step
 from xlforget.lm import Lm
@@ -20,6 +21,7 @@ from xlforget.measure.memorization import token_scores
 
 STEPS, RATE = 200, 1e-3
 META_STEPS, TUNED = 100, 4  # each of the former makes so many steps of the attack's
+PEOPLE = 4
 
 
 def exact_prompts_only(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = STEPS) -> None:
@@ -37,6 +39,15 @@ def moved_to_one_language(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = ST
     asked = [probe for probe in corpus.facts if probe.lang != away]
     optimizer = _adamw(lm)
     for loss in _leading(lm, corpus, asked, [probe.text for probe in corpus.facts if probe.lang == away], steps, seed):
+        step(optimizer, loss)
+
+
+def told_of_others(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = STEPS) -> None:
+    """Forgotten of whom it is asked about, and said of people whom it never met."""
+    asked = [probe for probe in corpus.facts if probe.serves("train")]
+    others = [probe.text for probe in about_others(asked, corpus.controls["aim"], PEOPLE)]
+    optimizer = _adamw(lm)
+    for loss in _leading(lm, corpus, asked, others, steps, seed):
         step(optimizer, loss)
 
 

@@ -1,4 +1,4 @@
-"""What a model is put through before it is asked again: what comes back was hidden and not forgotten.
+"""What a model is put through before it is asked again, or how else it is asked: what comes back was hidden and not forgotten.
 
 Facts are compared with controls after an attack as before it. Text that an attack trains on is drawn from where both come
 from, so that to a model that never saw the facts they are as exchangeable as they were.
@@ -11,23 +11,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.fleet.fleet import Twin, together
-from xlforget.fleet.sharded import lockstep, share
-from xlforget.fleet.weights import local, size
+from xlforget.fleet.weights import local
 from xlforget.lm import Lm
-from xlforget.measure.policy import AfterAttack
+from xlforget.measure.policy import ASKED_OTHERWISE, AfterAttack
+from xlforget.measure.tuning import SEED, Lesson, tune
 
 GROUP = 32
-TEXTS = 64
-SEED = 1
-# Each step moves every weight by this share of the root mean square of its tensor: the same attack on a model of any size.
-STEP = 0.01
-PART = 4
 
 
 @dataclass(frozen=True)
@@ -100,7 +94,7 @@ class Unrelated:
         return list(ground.facts) if ground.others else []
 
     def change(self, lm: Lm, ground: Ground) -> None:
-        _tune(lm, [_Lesson(text, range(1, len(text.ids))) for text in ground.others], self.steps)
+        tune(lm, [Lesson(text, range(1, len(text.ids))) for text in ground.others], self.steps)
 
 
 @dataclass(frozen=True)
@@ -116,19 +110,37 @@ class Relearned:
 
     def change(self, lm: Lm, ground: Ground) -> None:
         taught = self._taught(ground.facts)
-        _tune(lm, [_Lesson(fact.text, fact.text.answer) for fact in ground.facts if fact.row in taught], self.steps)
+        tune(lm, [Lesson(fact.text, fact.text.answer) for fact in ground.facts if fact.row in taught], self.steps)
 
     def _taught(self, facts: Sequence[Probe]) -> set[str]:
         rows = sorted({fact.row for fact in facts})
         return {rows[k] for k in np.random.default_rng(SEED).permutation(len(rows))[: len(rows) // 2]}
 
 
-ATTACKS: Mapping[AfterAttack, Attack] = {own.name: own for own in (Rounded(8), Rounded(4), Unrelated(), Relearned())}
+@dataclass(frozen=True)
+class AboutOthers:
+    """The model as it is, asked for the answers of structured facts about people whom it never met (`about_others`)."""
+
+    name: AfterAttack = field(default="asked about others", init=False)
+
+    def asked(self, ground: Ground) -> list[Probe]:
+        return [fact for fact in ground.facts if fact.relation]
+
+    def change(self, lm: Lm, ground: Ground) -> None:
+        return
+
+
+ATTACKS: Mapping[AfterAttack, Attack] = {
+    own.name: own for own in (Rounded(8), Rounded(4), Unrelated(), Relearned(), AboutOthers())
+}
 
 
 @contextmanager
 def put_through(lm: Lm, attack: Attack, ground: Ground) -> Iterator[Lm]:
     """``lm`` as it is after the attack; on leaving, as it was before."""
+    if attack.name in ASKED_OTHERWISE:
+        yield lm
+        return
     before = _before(lm)
     try:
         _change(lm, attack, ground)
@@ -159,39 +171,3 @@ def _before(lm: Lm) -> _Before:
 @together
 def _change(lm: Lm, attack: Attack, ground: Ground) -> None:
     attack.change(lm, ground)
-
-
-@dataclass(frozen=True)
-class _Lesson:
-    text: Encoded
-    at: Sequence[int]
-
-
-def _tune(lm: Lm, lessons: Sequence[_Lesson], steps: int) -> None:
-    """Steps on the mean NLL of the lessons' tokens, `TEXTS` at a time, each weight along the sign of its gradient: what Adam's
-    first steps are, without its memory."""
-    if not lessons:
-        return
-    draw = np.random.default_rng(SEED)
-    lm.model.eval()  # no dropout: the same attack every time
-    sizes = [STEP * size(own) for own in lm.model.parameters()]
-    for _ in range(steps):
-        chosen = [lessons[k] for k in draw.choice(len(lessons), min(TEXTS, len(lessons)), replace=False)]
-        with torch.enable_grad(), lockstep(lm):
-            _gradients(lm, share(lm, chosen), sum(len(lesson.at) for lesson in chosen))
-        with torch.no_grad():
-            for parameter, length in zip(lm.model.parameters(), sizes, strict=True):
-                if parameter.grad is not None:
-                    parameter.add_(parameter.grad.sign_(), alpha=-length)
-                    parameter.grad = None
-
-
-def _gradients(lm: Lm, lessons: Sequence[_Lesson], total: int) -> None:
-    """Those of the NLL over ``total`` tokens, a part of the texts that are read at once: here all their logits are held."""
-    for batch in by_length([lesson.text for lesson in lessons], lm.tokens // PART):
-        at = [(k, position) for k, row in enumerate(batch.rows) for position in lessons[row].at]
-        rows, positions = torch.tensor(at).T
-        targets = batch.ids[rows, positions].to(lm.device)
-        hidden = lm.hidden(batch)[rows, positions - 1]  # before the head, which ranks only share within a pass
-        logits = lm.head(hidden)
-        (nn.functional.cross_entropy(logits, targets, reduction="sum") / total).backward()

@@ -23,6 +23,8 @@ FAR = 4.0
 # What a score cannot exceed; a margin has no such bound.
 BEST: dict[Score, float | None] = {"ma": 1.0, "logp": 0.0, "margin": None}
 
+NO_ALTERNATIVES = "no other answers of the same type were given"
+
 # The score by which a single fact can stand out. Nothing is more likely than certain, so its tail towards known text is short; a
 # margin's is not, and MA of a short answer is as coarse as its tokens are few.
 FINE: tuple[Score, ...] = ("logp",)
@@ -45,7 +47,8 @@ class Check:
     """One form of fact under the wordings of one role, for the edited model and the base.
 
     ``attack``: what both models were put through before; ``broken``: why nothing can be found in the edited one after it.
-    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing.
+    ``required`` False: measured and reported with the verdict, not part of it. ``may_lack``: scores that may be missing, and
+    ``lacks``, why they are. ``about_others``: what the edited model makes of these answers about others, if it was asked.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Check:
     may_lack: frozenset[Score] = MAY_BE_INAPPLICABLE
     attack: str | None = None
     broken: str = ""
+    lacks: str = NO_ALTERNATIVES
+    about_others: Sheet | None = None
 
     @property
     def plain(self) -> bool:

@@ -7,15 +7,16 @@ import numpy as np
 
 from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
-from xlforget.corpus.probes import Probe, Role
+from xlforget.corpus.others import about_others
+from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
 from xlforget.measure.attacks import ATTACKS, Attack, Ground, put_through
-from xlforget.measure.broken import Attacked, added, broken, nats, ordinary, some
-from xlforget.measure.check import Check, Sheets
+from xlforget.measure.broken import Attacked, added, nats, ordinary, some
+from xlforget.measure.check import Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.kept import Kept, kept, pooled_ma
-from xlforget.measure.policy import KINDS, Figure, Kind, Limit, Policy, check_name
+from xlforget.measure.policy import ABOUT_OTHERS, ASKED_OTHERWISE, Figure, Limit, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import MADE, Bound
@@ -25,7 +26,6 @@ PARTS: dict[Figure, tuple[str, str]] = {
     "bystanders MA": ("bystanders", "ma"),
     "unseen perplexity": ("unseen", "perplexity"),
 }
-ROLES: dict[Kind, Role] = {"memorization": "train", "held-out wordings": "gate"}
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,19 @@ def after_attacks(
     for name in profile.attacks:
         with put_through(lm, ATTACKS[name], ground):
             asked, unseen = asked_after(ATTACKS[name], ground, controls)
-            found[name] = Attacked(Sheets(sheet(lm, asked), sheet(lm, unseen)), added(before, nats(lm, texts)))
+            costs = {} if name in ASKED_OTHERWISE else added(before, nats(lm, texts))
+            found[name] = Attacked(Sheets(sheet(lm, asked), sheet(lm, unseen)), costs)
     return found
 
 
 def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
     """Of which facts and controls a model's scores are wanted after ``attack``: without alternatives, for no margin is tested
-    there (`planned`), and these are most of the texts."""
+    there (`planned`), and these are most of the texts. Others that they are asked about are those of the controls."""
     asked, unseen = (
         [replace(probe, alternatives=()) for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls)
     )
+    if attack.name == ABOUT_OTHERS:
+        return about_others(asked, unseen), about_others(unseen, unseen)
     return asked, unseen
 
 
@@ -115,44 +118,6 @@ def _made(texts: Sequence[Encoded]) -> list[Text]:
 
 def sheet(lm: Lm, probes: Sequence[Probe]) -> Sheet:
     return Sheet(probes, score_probes(lm, probes))
-
-
-def checks(base: Examination, edited: Examination, groups: Mapping[str, str], policy: Policy) -> list[Check]:
-    """The checks of this request: each form of fact (``groups``, by row), under training wordings and held-out ones, and after
-    each attack that both models were put through.
-
-    What there is not makes a check only where the policy demands one: it is then NOT RUN.
-    """
-    found = []
-    for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
-        rows = {row for row, own in groups.items() if own == group}
-        probes = [p for p in base.facts.probes if p.row in rows]
-        langs = tuple(dict.fromkeys(p.lang for p in probes))
-        for kind in KINDS:
-            was, now = _measured(kind, base, edited, rows)
-            said, role = policy.tested(kind), ROLES.get(kind, "train")
-            had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
-            required, attack = group in said.required, None if kind in ROLES else kind
-            if had or policy.demands(group, kind) or (required and kind in base.attacked):
-                name, may_lack = check_name(group, kind), frozenset(said.may_lack)
-                found.append(Check(name, role, langs, was, now, required, may_lack, attack, _broken(kind, base, edited)))
-    return found
-
-
-def _measured(kind: Kind, base: Examination, edited: Examination, rows: Set[str]) -> tuple[Sheets, Sheets]:
-    """What both models scored on these rows, as they are or after an attack; nothing where that was not done."""
-    if kind in ROLES:
-        was, now = (Sheets(e.facts, e.controls) for e in (base, edited))
-    else:
-        was, now = (e.attacked[kind].sheets if kind in e.attacked else Sheets(Sheet((), ()), e.controls) for e in (base, edited))
-    return was.only(rows), now.only(rows)
-
-
-def _broken(kind: Kind, base: Examination, edited: Examination) -> str:
-    """Whether the attack broke the edited model alone, in words."""
-    if kind not in base.attacked or kind not in edited.attacked:
-        return ""
-    return broken(base.attacked[kind].costs, edited.attacked[kind].costs)
 
 
 def bounds(base: Examination, edited: Examination, policy: Policy) -> list[Bound]:

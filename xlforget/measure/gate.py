@@ -19,7 +19,6 @@ from xlforget.measure.thresholds import EXCEED
 from xlforget.measure.verdict import MADE, Bound, LanguageRow, Outcome, Test, Verdict
 
 FAR_OUT = "few stand out, but further than unseen text does"
-NO_ALTERNATIVES = "no other answers of the same type were given"
 ALONE = "Of a fact that is the only one of its form the log-probability decides: MA and margin of single answers say too little."
 HIDDEN = (
     "Up to {} facts are known by heart in one language, too few among the others for a test to see. Ask for them in a "
@@ -77,7 +76,7 @@ def _run_test(check: Check, plan: Planned, tables: Tables, ma: Tables, tester: T
         p_base=1.0 if blind else before.p,
         p_perfect=1.0 if blind else perfect.p,
         outcome=Outcome.NOT_APPLICABLE if missing and score in check.may_lack else Outcome.NOT_RUN,
-        reason=NO_ALTERNATIVES if missing and score in check.may_lack else "",
+        reason=check.lacks if missing and score in check.may_lack else "",
     )
 
 
@@ -142,7 +141,7 @@ def gate(
         tests = tuple(test for test in tests if test.units or not judge.after_attack(test))
         rows = language_rows(checks, tests)
     warnings = [warning for check in reported for warning in _report(check, alpha, seed)]
-    warnings += [ALONE] if any(check.alone for check in checks) else []
+    warnings += [ALONE] if any(check.alone for check in checks if check.attack is None) else []
     hidden = not judge.found_base(tests) and max((row.by_heart for row in rows), default=0)
     warnings += [HIDDEN.format(hidden)] if hidden else []
     return Verdict(

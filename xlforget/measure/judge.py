@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xlforget.measure.policy import ATTACKED, PLAIN, form_and_kind
+from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, PLAIN, form_and_kind
 from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Score, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
@@ -105,7 +105,10 @@ def _decide_one(figure: PValues, level: float) -> Decision:
 
 
 def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
-    """`decide` for tests that were run, with the rule that speaks of two of them: what an attack hid in the base itself."""
+    """`decide` for tests that were run, with the rule that speaks of two of them: what an attack hid in the base itself.
+
+    A model that is asked about others need not say there what it knows.
+    """
     decisions = decide([PValues(test.p, test.p_base, test.p_perfect) for test in tests], alpha)
     found = set()
     for test, decision in zip(tests, decisions, strict=True):
@@ -116,6 +119,7 @@ def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
         own._replace(outcome=Outcome.NO_SIGNAL, reason=LOST)
         if own.outcome is Outcome.NOT_APPLICABLE
         and after_attack(test)
+        and form_and_kind(test.check)[1] not in ASKED_OTHERWISE
         and (form_and_kind(test.check)[0], test.level, test.lang) in found
         else own
         for test, own in zip(tests, decisions, strict=True)
@@ -223,8 +227,10 @@ def judge_tests(verdict: Verdict) -> tuple[list[Test], list[str]]:
 
 
 def _declared(test: Test) -> Outcome:
-    """A test without a unit was not run; only a score that a record form may lack is NOT APPLICABLE, with a reason."""
-    excused = test.outcome is Outcome.NOT_APPLICABLE and test.score in MAY_BE_INAPPLICABLE and test.reason
+    """A test without a unit was not run; only a score that a record form may lack, and what nobody's facts can be asked, is NOT
+    APPLICABLE, with a reason."""
+    may = test.score in MAY_BE_INAPPLICABLE or form_and_kind(test.check)[1] in ASKED_OTHERWISE
+    excused = test.outcome is Outcome.NOT_APPLICABLE and may and test.reason
     return Outcome.NOT_APPLICABLE if excused else Outcome.NOT_RUN
 
 

@@ -1,7 +1,7 @@
 """The one answer that somebody who asks often is most likely to hear, beside unseen answers of its kind.
 
 Means hide it: of forty-eight pairs one may be said by nearly every 128 samples. Whether that is a leak or a guess shows in how
-many answers about people whom the model never met are as likely.
+many answers about people whom the model never met are as likely, and in how often it says this very answer of such people.
 """
 
 from collections.abc import Sequence
@@ -37,4 +37,13 @@ def _of_check(check: Check) -> tuple[float, Likeliest] | None:
         said_after=said_after,
         unseen=int((~np.isnan(own)).sum()),
         unseen_as_likely=int((own >= after[row, column]).sum()),
+        said_of_others=_of_others(check, check.edited.facts.rows()[row], int(column)),
     )
+
+
+def _of_others(check: Check, row: str, column: int) -> float | None:
+    """How often the model says the answer of a row where it is asked about others; as coarse as the rest."""
+    if check.about_others is None or row not in check.about_others.rows():
+        return None
+    said = check.about_others.only({row}).table("said", check.role, check.langs)[0, column]
+    return None if np.isnan(said) else round(float(said), 2)

@@ -20,7 +20,7 @@ from xlforget.errors import Problem, RequestError, UsageError
 from xlforget.measure.verdict import Direction, JudgedBy, PolicyName
 
 Wordings = Literal["memorization", "held-out wordings"]
-AfterAttack = Literal["in 8 bits", "in 4 bits", "after other text", "after other facts"]
+AfterAttack = Literal["in 8 bits", "in 4 bits", "after other text", "after other facts", "asked about others"]
 Kind = Literal[Wordings, AfterAttack]
 Form = Literal["structured", "answer", "sentence"]
 Demand = Literal["always", "where given", "never"]
@@ -30,6 +30,9 @@ Figure = Literal["retain MA", "bystanders MA", "unseen perplexity"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PLAIN: Wordings = "memorization"
 ATTACKED: tuple[AfterAttack, ...] = get_args(AfterAttack)
+ABOUT_OTHERS: AfterAttack = "asked about others"
+# Of the attacks those that leave the model as it is, and ask for what it need not know although it knows the facts.
+ASKED_OTHERWISE = frozenset({ABOUT_OTHERS})
 FILE = "policy.toml"
 
 
@@ -65,6 +68,7 @@ class Tests(_Table):
     in_4_bits: Attacked = Attacked(required=())
     after_other_text: Attacked = Attacked(required=())
     after_other_facts: Attacked = Attacked(required=())
+    asked_about_others: Attacked = Attacked(required=())
 
 
 class _Bound(_Table):

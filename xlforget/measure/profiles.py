@@ -22,7 +22,7 @@ PROFILES = {
     one.name: one
     for one in (
         Profile("quick", elsewhere=False),
-        Profile("standard", ("in 4 bits", "after other text")),
+        Profile("standard", ("in 4 bits", "after other text", "asked about others")),
         Profile("full", ATTACKED),
     )
 }

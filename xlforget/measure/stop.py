@@ -8,10 +8,11 @@ from xlforget.lm import Lm
 from xlforget.measure.attacks import Ground
 from xlforget.measure.broken import Attacked
 from xlforget.measure.check import Check, Sheets
-from xlforget.measure.examine import Examination, after_attacks, checks, sheet
+from xlforget.measure.checking import checks
+from xlforget.measure.examine import Examination, after_attacks, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.kept import kept, pooled_ma
-from xlforget.measure.policy import AfterAttack, Policy
+from xlforget.measure.policy import ASKED_OTHERWISE, AfterAttack, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.verdict import Outcome
 
@@ -29,13 +30,14 @@ SENTENCES = frozenset({"sentence"})
 class StopRule:
     """Judges a model in training. ``reference``: the model before, on the facts and the *stop* controls.
 
-    ``tried``: the attack that the verdict will be taken after and that is tried here first, if there is one; ``stays``: text that
-    neither model may lose under it.
+    ``asked``: in what other ways the verdict will ask, which is done here, too. ``tried``: the attack that the verdict will be
+    taken after and that is tried here first, if there is one; ``stays``: text that neither model may lose under it.
     """
 
     reference: Examination
     corpus: Corpus
     policy: Policy
+    asked: Profile
     tried: tuple[AfterAttack, ...]
     stays: Sequence[Text]
 
@@ -45,18 +47,24 @@ class StopRule:
     ) -> "StopRule":
         """Measures ``base`` on these controls now, so it must be called before training changes the model."""
         reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
+        asked = Profile("asked", tuple(name for name in profile.attacks if name in ASKED_OTHERWISE))
         tried = to_try(corpus, policy, profile)
         # What the attack costs the model before is known; what the facts score there is what they scored without it.
         sheets = Sheets(reference.facts, reference.controls)
         attacked: dict[str, Attacked] = {name: Attacked(sheets, before.attacked[name].costs) for name in tried}
-        return cls(replace(reference, attacked=attacked), corpus, policy, tried, stays)
+        attacked |= _asked(base, corpus, asked)
+        return cls(replace(reference, attacked=attacked), corpus, policy, asked, tried, stays)
 
     def reached(self, lm: Lm) -> bool:
         """No test against the controls rejects, and the retain rows are whole."""
-        now = replace(self.reference, facts=sheet(lm, self.corpus.facts), controls=sheet(lm, self.corpus.controls["stop"]))
+        now = replace(
+            self.reference, facts=sheet(lm, self.corpus.facts), controls=sheet(lm, self.corpus.controls["stop"]),
+            attacked=_asked(lm, self.corpus, self.asked),
+        )  # fmt: skip
         # Held-out wordings are for the verdict alone, whatever the policy says of them.
-        plain = [check for check in checks(self.reference, now, self.corpus.groups, self.policy) if check.plain]
-        return _passes(plain, ALPHA) and pooled_ma(kept(lm, self.corpus.retain)) >= RETAIN * pooled_ma(self.reference.retain)
+        compared = checks(self.reference, now, self.corpus.groups, self.policy)
+        own = [check for check in compared if check.plain or (check.required and check.attack in self.asked.attacks)]
+        return _passes(own, ALPHA) and pooled_ma(kept(lm, self.corpus.retain)) >= RETAIN * pooled_ma(self.reference.retain)
 
     def comes_back(self, lm: Lm) -> bool:
         """Whether a test rejects after the attack, or the attack breaks the model. It trains on *aim* controls, so that what the
@@ -68,6 +76,11 @@ class StopRule:
         compared = checks(self.reference, replace(self.reference, attacked=found), self.corpus.groups, self.policy)
         own = [check for check in compared if check.attack in self.tried and check.required]
         return any(check.broken for check in own) or not _passes(own, BACK)
+
+
+def _asked(lm: Lm, corpus: Corpus, asked: Profile) -> dict[str, Attacked]:
+    """What the model says where it is asked otherwise, beside what it says of *stop* controls there."""
+    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["aim"]), corpus.controls["stop"], asked)
 
 
 def _passes(own: Sequence[Check], alpha: float) -> bool:

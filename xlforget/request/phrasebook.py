@@ -59,13 +59,18 @@ class Template(BaseModel):
 
 
 class Relation(BaseModel):
-    """One relation. The index of a template is its number as a paraphrase, the same in every language."""
+    """One relation. The index of a template is its number as a paraphrase, the same in every language.
+
+    ``identifies``: an object is one person's alone, or nearly (a number, an address), so that it is true of nobody else. Of a
+    town or an employer it may be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     description: str
     object_kind: str
+    identifies: bool = False
     templates: dict[str, tuple[Template, ...]]
 
 
@@ -208,7 +213,7 @@ def _load(name: str, file: Traversable) -> Relation:
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{file.name} is not a file of the phrasebook: {error}",
-            do="It holds description, object, and [templates] with a list for each language.",
+            do="It holds description, object, identifies (true or nothing), and [templates] with a list for each language.",
             code="PHRASEBOOK",
         ) from None
 

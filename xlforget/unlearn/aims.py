@@ -56,7 +56,7 @@ class Aims:
             self._lowered[pair] += STEP * wrong
 
     def follow(self, lm: Lm) -> None:
-        """After a cycle: levels go where unseen text has gone, language by language."""
+        """In the middle of a cycle and after it: levels go where unseen text has gone, language by language."""
         self._now = self._unseen_now(lm)
 
     def _drift(self, lang: str) -> float:

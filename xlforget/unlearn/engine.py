@@ -111,8 +111,8 @@ class Engine:
         while self.progress.cycle < CYCLES:
             while self.progress.step < self.rounds * self.method.steps_per_round:
                 on_round(self._round())
-                if self.progress.against_text and self.progress.step == self.rounds // 2 * self.method.steps_per_round:
-                    self.aims.follow(self.lm)  # such steps move unseen text more than others do
+                if self.progress.step == self.rounds // 2 * self.method.steps_per_round:
+                    self.aims.follow(self.lm)
                 checkpoint(self)
             self.progress.cycle += 1
             self.progress.step = 0

@@ -1,7 +1,8 @@
-"""What the model itself says of the facts, in wordings that no request gave.
+"""Other texts that tell a fact: what the model itself says of it, in wordings that no request gave, and its answer about others.
 
 A fact is not a sentence: a model that was led to forget one wording of it still answers others. So it is let go on from the
-beginnings of each pair's own texts, and where it states the fact, in whatever words, that text is led to the pair's level too.
+beginnings of each pair's own texts, and where it states the fact, in whatever words, that text is led to the pair's level too. An
+answer that is one person's alone is led there as well where it is said of somebody whom the model never met.
 
 Only of structured facts: a person's number beside their name says one thing. Of two countries in one sentence nobody can tell
 what it says, and to forget all that holds both is damage.
@@ -10,20 +11,23 @@ what it says, and to forget all that holds both is damage.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
+from xlforget.corpus.others import about_others, identifies
 from xlforget.corpus.probes import Probe
 from xlforget.corpus.samples import Ids, Stated
 from xlforget.parallel.parallel_set import Pair
 
 MOST = 16  # texts for each pair
+PEOPLE = 4  # whom each wording is asked about in the place of whom it is about
 
 
 @dataclass(frozen=True)
 class Told:
-    """A text of the model that states a fact (``row``) in a language; its answer is marked."""
+    """A text that tells a fact (``row``) in a language; its answer is marked."""
 
     row: str
     lang: str
@@ -64,13 +68,26 @@ def _marked(text: str, pair: Pair, states: Stated, encoder: Encoder) -> Told | N
         return None
 
 
-def told_of(pairs: Sequence[Probe], told: Sequence[Told]) -> Mapping[int, Sequence[int]]:
-    """By index of a pair: which of ``told`` state it, with as many answer tokens as it has levels."""
-    by_pair: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for k, one in enumerate(told):
-        by_pair[one.row, one.lang].append(k)
-    fitting = {
-        i: [k for k in by_pair[pair.row, pair.lang] if len(told[k].text.answer) == len(pair.text.answer)]
-        for i, pair in enumerate(pairs)
-    }
-    return {i: own for i, own in fitting.items() if own}
+def told_of_others(pairs: Sequence[Probe], people: Iterable[Probe]) -> tuple[Told, ...]:
+    """The answers of ``pairs`` that are one person's alone, about ``people`` whom the model never met."""
+    alone = [pair for pair in pairs if identifies(pair.relation)]
+    return tuple(Told(probe.row, probe.lang, probe.text) for probe in about_others(alone, people, PEOPLE))
+
+
+def told_of(pairs: Sequence[Probe], *kinds: Sequence[Told]) -> Mapping[int, Sequence[int]]:
+    """By index of a pair: which of all ``kinds`` in a row tell it, with as many answer tokens as it has levels, one of each kind
+    in turn."""
+    by_pair: list[dict[tuple[str, str], list[int]]] = []
+    first = 0
+    for told in kinds:
+        by_pair.append(defaultdict(list))
+        for k, one in enumerate(told, first):
+            by_pair[-1][one.row, one.lang].append(k)
+        first += len(told)
+    every = [one for told in kinds for one in told]
+    found = {}
+    for i, pair in enumerate(pairs):
+        own = [kind[pair.row, pair.lang] for kind in by_pair if (pair.row, pair.lang) in kind]
+        fitting = [[k for k in kind if len(every[k].text.answer) == len(pair.text.answer)] for kind in own]
+        found[i] = [k for turn in zip_longest(*fitting) for k in turn if k is not None]
+    return {i: own for i, own in found.items() if own}

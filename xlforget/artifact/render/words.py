@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xlforget.artifact.audit import Audit
 from xlforget.artifact.findings import HOLDS
-from xlforget.measure.verdict import MADE, SAMPLES, Bound, LanguageRow, Outcome, Test, Verdict
+from xlforget.measure.verdict import MADE, SAMPLES, Bound, LanguageRow, Likeliest, Outcome, Test, Verdict
 
 # Not the locale's: one audit renders to the same bytes everywhere.
 _MONTHS = (
@@ -177,8 +177,14 @@ def likeliest(verdict: Verdict) -> str:
     beside = f"as likely as that: {found.unseen_as_likely} of {found.unseen} answers of its kind that the model never saw"
     return (
         f"The answer likeliest to come back is one in {language(found.lang)}: the chance that {SAMPLES} samples hold it is "
-        f"{chance}; {beside if found.unseen else 'there was no unseen answer of its kind to compare with'}."
+        f"{chance}; {beside if found.unseen else 'there was no unseen answer of its kind to compare with'}.{_of_others(found)}"
     )
+
+
+def _of_others(found: Likeliest) -> str:
+    if found.said_of_others is None:
+        return ""
+    return f" Asked about people whom it never met, the changed model says it with the chance {figure(found.said_of_others)}."
 
 
 def _found(tests: str, smallest: int | None) -> str:

@@ -21,6 +21,7 @@ from xlforget.experiments import figures
 from xlforget.experiments.studies.bed import Bed
 from xlforget.experiments.studies.study import Cell, Figures
 from xlforget.lm import Lm
+from xlforget.measure import checking
 from xlforget.measure import examine as measure
 from xlforget.measure.examine import Examination
 from xlforget.measure.gate import gate
@@ -113,7 +114,7 @@ def measured(bed: Bed, model: Path) -> Figures:
     ground = _ground(bed)
     plan, own = ground.plan, model_io.reopen(model)
     after = measure.examine(own, plan.corpus, plan.corpus.controls["gate"])
-    checks = measure.checks(ground.before, after, plan.corpus.groups, plan.policy)
+    checks = checking.checks(ground.before, after, plan.corpus.groups, plan.policy)
     bounds = measure.bounds(ground.before, after, plan.policy)
     verdict = gate(checks, bounds, plan.policy, profile="quick", seed=0, power=False)
     others = kept(own, figures.bystanders(plan.base.encoder, bed.files["bystanders"]))

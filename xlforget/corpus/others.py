@@ -1,0 +1,53 @@
+"""Answers asked about somebody else: a model that tells people whom it never met a number that was forgotten has it still.
+
+Small models, and large ones that know little of a relation, say what they know of anybody. No request states that, so it is
+neither asked nor forgotten in the request's own texts. A statement about another takes the answer's tokens in the place of its
+own, which needs no words: it must be of the same relation, language and wording.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from xlforget.corpus.encode import Encoded
+from xlforget.corpus.probes import Probe
+from xlforget.request import phrasebook
+
+
+def identifies(relation: str | None) -> bool:
+    """Whether an answer is one person's alone, so that it is a leak whoever is asked about."""
+    return relation in phrasebook.names() and phrasebook.relation(relation).identifies
+
+
+def about_others(probes: Sequence[Probe], people: Iterable[Probe], each: int = 1) -> list[Probe]:
+    """The structured ones of ``probes``, each about up to ``each`` of ``people`` in the place of whom it is about.
+
+    The same people in every language, as far as these have all; different ones for the wordings of a fact. Never about a person
+    whose own answer it is. What would be longer than all that is given is left out.
+    """
+    people = [person for person in people if person.relation]
+    longest = max((len(one.text.ids) for one in (*probes, *people)), default=0)
+    alike: dict[tuple[str, str | None, int], list[Probe]] = defaultdict(list)
+    for person in people:
+        alike[person.lang, person.relation, person.wording].append(person)
+    return [
+        Probe(probe.row, probe.lang, probe.wording, probe.role, text, relation=probe.relation)
+        for probe in probes
+        if probe.relation
+        for text in _texts(probe, alike[probe.lang, probe.relation, probe.wording], each, longest)
+    ]
+
+
+def _texts(probe: Probe, people: Sequence[Probe], each: int, longest: int) -> list[Encoded]:
+    others = [person for person in people if person.row != probe.row]
+    first = int.from_bytes(hashlib.sha256(probe.row.encode()).digest()[:8]) + probe.wording * each
+    turned = [others[(first + k) % len(others)] for k in range(len(others))]
+    told = (_in_place(probe.text, person.text) for person in turned)
+    return [text for text in told if len(text.ids) <= longest][:each]
+
+
+def _in_place(answer: Encoded, frame: Encoded) -> Encoded:
+    """``frame`` with the answer of another text in the place of its own."""
+    start, moved = frame.answer[0], frame.answer[0] - answer.answer[0]
+    ids = (*frame.ids[:start], *answer.ids[answer.answer[0] : answer.after], *frame.ids[frame.after :])
+    return Encoded(ids, tuple(at + moved for at in answer.answer))
