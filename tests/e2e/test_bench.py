@@ -47,6 +47,15 @@ def test_the_edited_model_scores_the_facts_about_as_the_one_that_never_knew(resu
     assert results["ks"]["edited to gold"] <= 0.5
 
 
+def test_judging_costs_a_part_of_what_unlearning_does(results: dict[str, Any], where: Path) -> None:
+    judged = results["cost"]["judging"]
+    assert 0 < judged["quick"] < judged["full"]
+    assert judged["quick"] < results["cost"]["unlearning"]
+    lines = (where / "bench" / "phrasebook-quick" / "results.md").read_text().splitlines()
+    (told,) = (line for line in lines if "Unlearning took" in line)
+    assert f"`quick` {judged['quick']:.1f} s" in told
+
+
 def test_what_stays_stays(results: dict[str, Any]) -> None:
     edited = results["models"]["edited"]
     assert edited["retain_ratio"]["mean"] >= 0.98

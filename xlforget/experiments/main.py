@@ -10,7 +10,7 @@ from typing import Any
 
 from xlforget.asked import Apply
 from xlforget.errors import UsageError
-from xlforget.experiments import figures, invented_data, results
+from xlforget.experiments import figures, invented_data, judging, results
 from xlforget.experiments.invented_data import INVENTED
 from xlforget.experiments.memorised import train_missing
 from xlforget.experiments.paper_data import SETS, convert
@@ -62,7 +62,11 @@ def run(chosen: Set, data: Path | None, out: Path, *, quick: bool, say: Say, qui
         models["edited, no samples"] = folder / "edited-no-samples"
         keeping(replace(asked, out=models["edited, no samples"], samples=0), say)
     say("measuring base, gold and what was edited")
-    document = results.document(chosen.name, ran, figures.measure_all(models, asked, files["bystanders"]))
+    measured = figures.measure_all(models, asked, files["bystanders"])
+    if "edited" in models:
+        say("timing what each profile takes")
+        measured["cost"] = judging.seconds(asked)
+    document = results.document(chosen.name, ran, measured)
     markdown = results.markdown(document)
     results.write(folder, document, markdown)
     return Bench(all(own.code == 0 for own in ran), document, markdown)

@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from xlforget import __version__
+from xlforget.experiments import judging
 
 if TYPE_CHECKING:
     from xlforget.experiments.runs import Ran
@@ -86,6 +87,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         "",
         f"KS distance of unseen text under the base to gold: {found['ks']['unseen under base to gold']:.3f}",
         "",
+        *([judging.line(found["cost"]), ""] if "cost" in found else []),
         *(f"- exit {own['code']} after {own['seconds']:.0f} s: `{own['command']}`" for own in found["commands"]),
         "",
         origin_line(found),
