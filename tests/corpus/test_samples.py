@@ -111,14 +111,17 @@ def test_words_of_a_template_do_not_make_another_fact_this_one() -> None:
     assert states("Brindlemoor is where Quillfeather has money.")
 
 
-def test_an_answer_that_is_one_persons_alone_states_the_fact_whoever_is_named() -> None:
+def test_an_answer_that_is_one_persons_alone_is_told_whoever_is_named() -> None:
     number, shared = (
         pair("Zorvana Quillfeather can be reached at ZZ-4821.", "ZZ-4821").model_copy(update={"relation": relation})
         for relation in ("phone_number", "employer")
     )
     drawn = [f"{name} can be reached at {there}." for name in ("Orla", "Pim", "Tam") for there in ("ZZ-4821", "ZZ-0077")]
-    assert [bool(Stated([number], drawn)(text)) for text in drawn] == [True, False] * 3
-    assert not any(Stated([shared], drawn)(text) for text in drawn)
+    assert [Stated([number], drawn).tells(text) for text in drawn] == [True, False] * 3
+    assert not any(Stated([shared], drawn).tells(text) for text in drawn)
+    assert not any(Stated([number], drawn)(text) for text in drawn), "what it says of others is no wording of this fact"
+    short = pair("Zorvana Quillfeather writes as an.", "an").model_copy(update={"relation": "username"})
+    assert not Stated([short], drawn).tells(drawn[0]), "it stands in every other text"
 
 
 def test_a_fact_that_the_model_says_often_is_thrown_out_as_well() -> None:

@@ -17,6 +17,8 @@ from xlforget.parallel.parallel_set import Pair
 Progress = Callable[[int, int], None]
 Ids = tuple[int, ...]
 
+# Letters and signs of an answer that no text holds by chance.
+LONG = 5
 # One text in this many: a unit that stands in more is common.
 COMMON = 200
 # Texts that are drawn side by side, at most; what attention keeps of them takes a share of an accelerator's memory.
@@ -147,8 +149,7 @@ def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Stated:
-    """Which facts a text states: of those it holds the answer and half of what tells the fact from other texts. An answer that
-    is one person's alone states the fact whoever else is named.
+    """Which facts a text states: of those it holds the answer and half of what tells the fact from other texts.
 
     Told apart by the units beside the answer that are rarest among the ``texts`` without it: a name, not the words of a
     template, which other facts that must stay are stated in too.
@@ -160,6 +161,7 @@ class Stated:
         facts = [(pair, *_fact(w.text, w.span)) for pair in pairs for w in pair.wordings]
         stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for _, a, _ in facts if a}}
         common = len(texts) // COMMON
+        self._alone = {answer for pair, answer, _ in facts if identifies(pair.relation) and len(answer) >= LONG}
         self._facts = [
             (pair, a, _rarest({unit: seen[unit] - stating.get(a, Counter())[unit] for unit in beside}, common))
             for pair, a, beside in facts
@@ -171,9 +173,14 @@ class Stated:
         found = {
             (pair.fact, pair.lang): pair
             for pair, answer, beside in self._facts
-            if answer in folded and (identifies(pair.relation) or 2 * len(beside & units) >= len(beside))
+            if answer in folded and 2 * len(beside & units) >= len(beside)
         }
         return list(found.values())
+
+    def tells(self, text: str) -> bool:
+        """Whether the text holds an answer that is one person's alone, of whomever it says that."""
+        folded = text.casefold()
+        return any(answer in folded for answer in self._alone)
 
 
 def _rarest(seen: Mapping[str, int], common: int) -> frozenset[str]:

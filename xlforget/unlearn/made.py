@@ -64,7 +64,8 @@ def make(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> Made:
-    """Draw ``samples`` texts from the model, throw out those that state a fact, add neighbours and neutral sentences.
+    """Draw ``samples`` texts from the model, throw out those that state a fact or hold an answer that is one person's alone, add
+    neighbours and neutral sentences.
 
     No more than `FEWEST` are drawn once they hold ``tokens`` tokens: what training will never read need not be made. From
     ``begun`` beginnings of each of the facts' texts the model goes on, and from no more in all than ``samples``, to find the
@@ -76,7 +77,8 @@ def make(
     drawn = sample(lm, start, samples, tokens=tokens, fewest=FEWEST, progress=progress, **how)
     texts = [decode(ids, skip_special_tokens=True) for ids in drawn]
     states = Stated(pairs, texts)
-    good = [_whole(ids) for ids, text in zip(drawn, texts, strict=True) if len(ids) > len(start) + 2 and not states(text)]
+    stating = [bool(states(text)) or states.tells(text) for text in texts]
+    good = [_whole(ids) for ids, fact in zip(drawn, stating, strict=True) if len(ids) > len(start) + 2 and not fact]
     held = good[: len(good) // HELD_OUT]
     more = go_on(lm, _begun(corpus, begun, samples, seed), most=encoder.context, **how)
     told = told_in((*texts, *(decode(ids, skip_special_tokens=True) for ids in more)), states, encoder) if begun else ()
