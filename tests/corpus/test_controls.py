@@ -2,7 +2,9 @@
 
 from collections import Counter
 
-from xlforget.corpus.controls import from_phrasebook, from_unseen, group_of, split_of
+import pytest
+
+from xlforget.corpus.controls import from_phrasebook, from_unseen, group_of, split_of, to_ask_about
 from xlforget.corpus.encode import Encoder
 from xlforget.corpus.probes import encode_pairs
 from xlforget.parallel.parallel_set import Pair, Wording
@@ -114,3 +116,30 @@ def test_a_pair_that_is_too_long_is_refused_by_code_and_the_others_stay(encoder:
     probes, refused = encode_pairs(encoder, [long, pair("f", "Tamsin naps.", "naps")], 0)
     assert [p.row for p in probes] == ["f"]
     assert [(r.row, r.code) for r in refused] == [("long", "TOO_LONG")]
+
+
+def asking(phones: int, employers: int) -> list[Fact]:
+    relations = ["phone_number"] * phones + ["employer"] * employers
+    people = [
+        Structured(subject={"en": f"Zorvana Quill{k}"}, relation=relation, object={"en": f"+44 7700 9001{k:02}"}, gender="f")
+        for k, relation in enumerate(relations)
+    ]
+    return [Fact(id=f"f{k}", line=1, form=4, statements={}, structured=own) for k, own in enumerate(people)]
+
+
+@pytest.mark.parametrize(("phones", "fewest"), [(1, 45), (2, 125), (4, 45)])
+def test_a_few_numbers_among_many_employers_have_people_enough_to_be_asked_about(phones: int, fewest: int) -> None:
+    facts, book = asking(phones, 30), get_translator("phrasebook")
+    proportional = from_phrasebook(facts, ("en",), book, 300, 0)
+    more = to_ask_about(facts, ("en",), book, 300, 0)
+    alone = [own for own in (*proportional, *more) if own.relation == "phone_number"]
+    assert sum(split_of(own.fact) == "gate" for own in alone) >= fewest
+    assert {group_of(own) for own in more} == {"others"}
+    assert {group_of(own) for own in proportional} == {"structured"}
+    assert {own.wordings[0].text for own in more}.isdisjoint(own.wordings[0].text for own in proportional)
+    assert len({own.fact for own in (*proportional, *more)}) == len(proportional) + len(more)
+
+
+@pytest.mark.parametrize(("phones", "employers"), [(8, 0), (20, 12), (0, 9)])
+def test_where_there_are_enough_or_nobody_is_asked_about_no_more_are_invented(phones: int, employers: int) -> None:
+    assert to_ask_about(asking(phones, employers), ("en",), get_translator("phrasebook"), 300, 0) == ()

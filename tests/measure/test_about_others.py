@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xlforget.corpus.controls import Split
+from xlforget.corpus.controls import OTHER, Split
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.others import about_others
@@ -107,6 +107,22 @@ def test_a_request_of_such_answers_alone_passes_without_it_and_says_why() -> Non
         update={"tests": tuple(t.model_copy(update={"reason": ""}) if t.check == CHECK else t for t in found.tests)}
     )
     assert not judge(silent).passed
+
+
+def test_people_who_are_there_to_be_asked_about_are_no_controls_of_the_facts_as_they_stand() -> None:
+    def with_more(own: Examination) -> Examination:
+        more = sheet(OTHER, 20, -9.0, ("phone_number",))
+        controls = Sheet([*own.controls.probes, *more.probes], [*own.controls.scores, *more.scores])
+        asked = own.attacked[ABOUT_OTHERS].sheets
+        both = Sheet([*asked.controls.probes, *more.probes], [*asked.controls.scores, *more.scores])
+        return replace(own, controls=controls, attacked={ABOUT_OTHERS: Attacked(Sheets(asked.facts, both), {})})
+
+    base, edited = with_more(model(-0.1, -0.5)), with_more(model(-9.0, -9.0))
+    groups = {p.row: "others" if p.row.startswith(OTHER) else "structured" for p in (*base.facts.probes, *base.controls.probes)}
+    found = {check.name: len(check.edited.controls.rows()) for check in checks(base, edited, groups, ALONE)}
+    assert found == {"structured: memorization": CONTROLS, CHECK: CONTROLS + 20}
+    unlike = Ground.on((), [replace(probe, relation="phone_number") for probe in base.controls.probes])
+    assert len(unlike.others) == len(LANGS) * CONTROLS, "an attack trains on what the facts' relations are"
 
 
 def test_where_nobody_could_be_asked_about_it_is_not_run() -> None:

@@ -6,9 +6,12 @@ unseen text has drifted, and when to stop training) and *gate* (the verdict), so
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import count
+from math import comb
 from random import Random
 from typing import Literal
 
+from xlforget.corpus.others import identifies
 from xlforget.parallel.build import FEWEST_OTHER_ANSWERS
 from xlforget.parallel.parallel_set import Pair, Wording
 from xlforget.parallel.translators.base import Missing, Translator
@@ -16,16 +19,23 @@ from xlforget.request import invent, phrasebook
 from xlforget.request.fact import Fact, Statement, Structured
 
 Split = Literal["aim", "stop", "gate"]
-Group = Literal["structured", "answer", "sentence"]
+Group = Literal["structured", "answer", "sentence", "others"]
 
 OTHER_ANSWERS = 8
 # Begins the ids of controls: no fact's id can, for these are cleaned of this character.
 NO_FACT = "\u200b"
 SPLITS: tuple[Split, ...] = ("aim", "stop", "gate")
+# As many orders as a hundred tests under an error rate of 1 % together ask for; and no fewer controls than this.
+ORDERS, LEAST = 10_000, 50
+# Begins the ids of people who are there to be asked about alone: they are no controls of the facts as they stand.
+OTHER = f"{NO_FACT}o-"
 
 
 def group_of(pair: Pair) -> Group:
-    """Facts are tested against controls of their own form: phrasebook frames, texts with an answer, whole sentences."""
+    """Facts are tested against controls of their own form: phrasebook frames, texts with an answer, whole sentences. Where they
+    are asked about others, more people may be among these."""
+    if pair.fact.startswith(OTHER):
+        return "others"
     if pair.relation is not None:
         return "structured"
     return "sentence" if all(w.span is None for w in pair.wordings) else "answer"
@@ -100,10 +110,46 @@ def from_phrasebook(
     each = -(-rows // len(relations))
     made: list[Pair] = []
     for name in sorted(set(relations)):
-        people = invent.invent_people(phrasebook.relation(name), each * relations.count(name), seed, langs)
-        for number, person in enumerate(people):
-            made += worded(f"{NO_FACT}p-{name}-{number}", person, langs, translator, seed)
+        made += _people(name, 0, each * relations.count(name), f"{NO_FACT}p-", langs, translator, seed)
     return tuple(made)
+
+
+def to_ask_about(facts: Sequence[Fact], langs: Sequence[str], translator: Translator, rows: int, seed: int) -> tuple[Pair, ...]:
+    """More people of the relations whose answers are one person's alone, where `from_phrasebook` gave too few of them among its
+    ``rows`` to tell anything: a single number among many employers has few controls in its proportion."""
+    relations = [fact.structured.relation for fact in facts if fact.structured]
+    alone = [name for name in relations if identifies(name)]
+    each = -(-rows // max(1, len(relations)))
+    lacking = _enough(len(alone)) - each * len(alone) if alone else 0
+    if lacking <= 0:
+        return ()
+    more = -(-lacking // len(alone))
+    made: list[Pair] = []
+    for name in sorted(set(alone)):
+        facts_of = alone.count(name)
+        made += _people(name, each * facts_of, more * facts_of, OTHER, langs, translator, seed)
+    return tuple(made)
+
+
+def _enough(facts: int) -> int:
+    """Rows of which a third, as hashes fall, are controls that facts as few as these can be told from by chance alone.
+
+    All of n facts above all of N controls is one order of comb(N + n, n); a single fact is looked for by how far it lies out.
+    """
+    least = next(own for own in count(LEAST) if facts == 1 or comb(own + facts, facts) >= ORDERS)
+    return round(len(SPLITS) * least * 1.1)
+
+
+def _people(
+    relation: str, first: int, more: int, prefix: str, langs: Sequence[str], translator: Translator, seed: int
+) -> list[Pair]:
+    """``more`` invented people behind the ``first``, in the phrasebook's words."""
+    people = invent.invent_people(phrasebook.relation(relation), first + more, seed, langs)[first:]
+    return [
+        pair
+        for number, person in enumerate(people, first)
+        for pair in worded(f"{prefix}{relation}-{number}", person, langs, translator, seed)
+    ]
 
 
 def from_structured(unseen: Sequence[Fact], langs: Sequence[str], translator: Translator, seed: int) -> tuple[Pair, ...]:

@@ -95,13 +95,14 @@ def make_controls(
     seed: int,
 ) -> tuple[Pair, ...]:
     """Control pairs of the forms that the facts have."""
-    wanted = {group_of(pair) for pair in pairs}
+    wanted = {group_of(pair) for pair in pairs} | {"others"}
     given = controls_room.from_unseen(unseen, langs, pairs, retain)
     book, structured = get_translator("phrasebook"), [fact for fact in request.facts if fact.structured]
     worded = tuple(dict.fromkeys(pair.lang for pair in pairs if pair.relation is not None))
     strangers = controls_room.from_structured(unseen, worded, book, seed) if structured else ()
     invented = controls_room.from_phrasebook(structured, worded, book, CONTROL_ROWS, seed)
-    return tuple(pair for pair in (*given, *strangers, *invented) if group_of(pair) in wanted)
+    more = controls_room.to_ask_about(structured, worded, book, CONTROL_ROWS, seed)
+    return tuple(pair for pair in (*given, *strangers, *invented, *more) if group_of(pair) in wanted)
 
 
 def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tuple[Probe, ...]]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xlforget.corpus.controls import OTHER
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.fleet.fleet import Twin, together
@@ -33,8 +34,9 @@ class Ground:
 
     @classmethod
     def on(cls, facts: Sequence[Probe], controls: Sequence[Probe]) -> "Ground":
-        """``controls`` are of a split that the verdict is not taken from."""
-        return cls(facts, [probe.text for probe in controls if probe.serves("train")])
+        """``controls`` are of a split that the verdict is not taken from. More people to ask about have no part in it: their
+        relations would outweigh those of the facts."""
+        return cls(facts, [own.text for own in controls if own.serves("train") and not own.row.startswith(OTHER)])
 
 
 class Attack(Protocol):

@@ -22,9 +22,12 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str], po
     """
     found = []
     for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
-        rows = {row for row, own in groups.items() if own == group}
+        rows, others = ({row for row, own in groups.items() if own == name} for name in (group, "others"))
         langs = tuple(dict.fromkeys(p.lang for p in base.facts.probes if p.row in rows))
-        found += [own for kind in KINDS if (own := _check(group, kind, rows, langs, base, edited, policy))]
+        for kind in KINDS:
+            asked = _alone(base, rows | others) if kind == ABOUT_OTHERS else rows
+            if own := _check(group, kind, asked, langs, base, edited, policy):
+                found.append(own)
     return found
 
 
@@ -32,13 +35,12 @@ def _check(
     group: str, kind: Kind, rows: Set[str], langs: tuple[str, ...], base: Examination, edited: Examination, policy: Policy
 ) -> Check | None:
     said, role = policy.tested(kind), ROLES.get(kind, "train")
-    asked = _alone(base, rows) if kind == ABOUT_OTHERS else rows
-    was, now = _measured(kind, base, edited, asked)
+    was, now = _measured(kind, base, edited, rows)
     had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
     required = group in said.required
     if not (had or policy.demands(group, kind) or (required and kind in base.attacked)):
         return None
-    nobodys = kind == ABOUT_OTHERS and not any(p.row in asked for p in base.facts.probes)
+    nobodys = kind == ABOUT_OTHERS and not any(p.row in rows for p in base.facts.probes)
     return Check(
         check_name(group, kind), role, langs, was, now, required,
         may_lack=frozenset({"logp"}) if nobodys else frozenset(said.may_lack),
