@@ -16,7 +16,7 @@ def document(*models: dict[str, Any], found: int = 3) -> dict[str, Any]:
     machine = {"processor": "x", "cores": 1, "threads": 1, "python": "3", "torch": "2", "transformers": "5", "xlforget": "0"}
     size = {"sets": 1000, "facts": 32, "found": found}
     origin = {"command": "xlforget bench gate", "finished": "2026-01-01T00:00:00+00:00", "machine": machine}
-    distance = {"ks": {}, "ma": {"held-out wordings": {"retrained": {"facts": 0.1, "unseen": 0.12}}}}
+    distance = {"ks": {}, "ma": {"held-out wordings": {"retrained": {"facts": 0.1, "unseen": 0.12}}}, "others": {}}
     return {"set": "phrasebook", "models": list(models), "size": size, "distance": distance} | origin
 
 
@@ -52,3 +52,10 @@ def test_distances_stand_beside_those_between_retrained_models_and_are_left_out_
     found["distance"]["ks"] = {"log p": {name: {"pooled": 0.1, "median language": 0.2} for name in ("retrained", "as it was")}}
     for row in ("| log p | retrained, to each other | 0.100 | 0.200 |", "| log p | as it was | 0.100 | 0.200 |"):
         assert row in markdown(found)
+
+
+def test_what_is_said_of_others_stands_beside_unseen_answers_where_any_answer_is_one_persons_alone() -> None:
+    found = document()
+    assert "asked about others" not in markdown(found)
+    found["distance"]["others"] = {"retrained": {"facts": -10.01, "unseen": -9.5}}
+    assert "| log p | retrained | -10.01 | -9.50 |" in markdown(found)

@@ -15,6 +15,7 @@ import numpy as np
 
 from xlforget import model_io
 from xlforget.corpus.corpus import Corpus
+from xlforget.corpus.others import about_others, identifies
 from xlforget.corpus.probes import Role
 from xlforget.experiments.figures import ks
 from xlforget.experiments.planted import RETRAINED
@@ -29,21 +30,35 @@ ROLES: dict[Role, str] = {"train": "the request's wordings", "gate": "held-out w
 class Scored(NamedTuple):
     """One model. ``tables``: by score, a figure for each fact and language, [facts, languages], NaN where there is none.
 
-    ``ma``: by wordings, the mean over pairs of the facts, and that over unseen answers.
+    ``ma``: by wordings, the mean over pairs of the facts, and that over unseen answers; ``others``: the same of log-probability,
+    of answers that are one person's alone, asked about others, where there are any.
     """
 
     tables: Mapping[str, Table]
     ma: Mapping[str, tuple[float, float]]
+    others: tuple[float, float] | None = None
 
 
 def measure(models: Mapping[str, Sequence[Path]], corpus: Corpus, device: str = "auto") -> dict[str, Any]:
     """Distances of ``models``, which has those that were retrained, to these, and MA of all, by name."""
     found = {name: [_scored(model_io.open_model(str(one), device).lm, corpus) for one in own] for name, own in models.items()}
-    return {"ks": distances({name: [one.tables for one in own] for name, own in found.items()}), "ma": _ma(found)}
+    ks_by_score = distances({name: [one.tables for one in own] for name, own in found.items()})
+    return {"ks": ks_by_score, "ma": _ma(found), "others": _others(found)}
 
 
 def _scored(lm: Lm, corpus: Corpus) -> Scored:
-    return scored(sheet(lm, corpus.facts), sheet(lm, corpus.controls["gate"]), corpus.langs)
+    plain = scored(sheet(lm, corpus.facts), sheet(lm, corpus.controls["gate"]), corpus.langs)
+    return plain._replace(others=_asked_about_others(lm, corpus))
+
+
+def _asked_about_others(lm: Lm, corpus: Corpus) -> tuple[float, float] | None:
+    facts, controls = ([p for p in own if p.serves("train")] for own in (corpus.facts, corpus.controls["gate"]))
+    alone, unseen = ([probe for probe in own if identifies(probe.relation)] for own in (facts, controls))
+    if not alone:
+        return None
+    asked = (sheet(lm, about_others(own, controls)).table("logp", "train", corpus.langs) for own in (alone, unseen))
+    mean, of_unseen = (float(np.nanmean(table)) for table in asked)
+    return mean, of_unseen
 
 
 def scored(facts: Sheet, controls: Sheet, langs: Sequence[str]) -> Scored:
@@ -96,6 +111,12 @@ def _ks(one: Table, other: Table) -> tuple[float, float]:
 
 def _ks_of(one: Table, other: Table) -> float:
     return ks(one[~np.isnan(one)], other[~np.isnan(other)])
+
+
+def _others(found: Mapping[str, Sequence[Scored]]) -> dict[str, dict[str, float]]:
+    """By model, means over models."""
+    had = {name: [one.others for one in own if one.others] for name, own in found.items()}
+    return {name: dict(zip(("facts", "unseen"), np.mean(own, axis=0).tolist(), strict=True)) for name, own in had.items() if own}
 
 
 def _ma(found: Mapping[str, Sequence[Scored]]) -> dict[str, dict[str, dict[str, float]]]:

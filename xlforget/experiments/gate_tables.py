@@ -13,6 +13,7 @@ MOST = 0.02
 COLUMNS = ("model", "must pass", "profile", "passes", "what failed")
 KS = ("KS distance to the retrained models in the request's wordings, of", "models", "over all pairs", "median language")
 MA = ("MA in", "models", "of the facts", "of unseen answers")
+OTHERS = ("nats a token, asked about others", "models", "the facts' answers", "unseen answers")
 COUNTS = ("models that", "profile", "of them pass", "share", "95 % interval")
 MUST = {True: "yes", False: "no", None: "not told"}
 KINDS = {True: "must pass", False: "must not pass", None: "may do either"}
@@ -47,7 +48,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def _distance(found: Mapping[str, Any]) -> list[str]:
-    """KS distances, where two models were retrained, and MA in every sort of wordings."""
+    """KS distances, where two models were retrained, MA in every sort of wordings, and what is said of others."""
     ks = [
         [
             score,
@@ -62,7 +63,8 @@ def _distance(found: Mapping[str, Any]) -> list[str]:
         for wordings, models in found["ma"].items()
         for name, own in models.items()
     ]
-    tables = [results.table(head, *rows, named=2) for head, rows in ((KS, ks), (MA, ma)) if rows]
+    others = [["log p", name, f"{own['facts']:.2f}", f"{own['unseen']:.2f}"] for name, own in found["others"].items()]
+    tables = [results.table(head, *rows, named=2) for head, rows in ((KS, ks), (MA, ma), (OTHERS, others)) if rows]
     return [line for lines in tables for line in (*lines, "")]
 
 
