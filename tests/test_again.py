@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from xlforget.again import likeliest_as_signed
+from xlforget.again import _recorded_part, likeliest_as_signed
+from xlforget.measure.policy import ABOUT_OTHERS
+from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Likeliest
 
 NOW = Likeliest(lang="fr", said_before=1.0, said_after=0.41, unseen=12, unseen_as_likely=3)
@@ -19,6 +21,7 @@ NOW = Likeliest(lang="fr", said_before=1.0, said_after=0.41, unseen=12, unseen_a
         ({"said_before": 0.5}, False),
         ({"unseen_as_likely": 9}, False),
         ({"unseen": 90}, False),
+        ({"of_anybody": True}, False),
         ({"lang": "en", "unseen": 8, "unseen_as_likely": 0}, True),
         ({"lang": "en", "said_after": 0.1}, False),
     ],
@@ -33,3 +36,17 @@ def test_reports_of_before_it_was_measured_have_none_and_a_bundle_without_pairs_
     assert likeliest_as_signed(None, NOW) == []
     (finding,) = likeliest_as_signed(NOW, None)
     assert not finding.ok
+
+
+@pytest.mark.parametrize(
+    ("had", "made"),
+    [
+        (["in 4 bits", "after other text"], ("in 4 bits", "after other text")),
+        (["in 4 bits", "after other text", ABOUT_OTHERS], ("in 4 bits", "after other text", ABOUT_OTHERS)),
+        ([ABOUT_OTHERS], ("in 4 bits", "after other text", ABOUT_OTHERS)),
+    ],
+)
+def test_a_bundle_of_before_a_way_of_asking_was_there_is_measured_without_it_and_no_attack_is_left_out(
+    had: list[str], made: tuple[str, ...]
+) -> None:
+    assert _recorded_part(profile("standard"), {"attacked_before": {name: [] for name in had}}).attacks == made

@@ -143,3 +143,10 @@ def test_a_few_numbers_among_many_employers_have_people_enough_to_be_asked_about
 @pytest.mark.parametrize(("phones", "employers"), [(8, 0), (20, 12), (0, 9)])
 def test_where_there_are_enough_or_nobody_is_asked_about_no_more_are_invented(phones: int, employers: int) -> None:
     assert to_ask_about(asking(phones, employers), ("en",), get_translator("phrasebook"), 300, 0) == ()
+
+
+def test_of_every_relation_there_is_somebody_to_be_asked_about() -> None:
+    facts = asking(40, 40)
+    account = facts[0].model_copy(update={"structured": facts[0].structured.model_copy(update={"relation": "bank_account"})})  # type: ignore[union-attr]
+    more = to_ask_about([account, *facts[1:]], ("en",), get_translator("phrasebook"), 300, 0)
+    assert {split_of(own.fact) for own in more if own.relation == "bank_account"} == {"aim", "stop", "gate"}

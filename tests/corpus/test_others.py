@@ -87,13 +87,23 @@ def test_of_facts_that_are_not_structured_nothing_is_asked(facts: list[Probe], p
     assert about_others(bare(facts), people) == about_others(facts, bare(people)) == []
 
 
-def test_what_would_be_longer_than_all_that_the_model_was_seen_to_hold_is_left_out(facts: list[Probe]) -> None:
-    """Two texts of one length; in the frame of the one whose answer is short, that of the other makes a longer text than both."""
-    long = Encoded((0, *range(10, 16)), tuple(range(1, 7)))
-    short = Encoded((0, *range(20, 26)), (6,))
-    one, other = (replace(facts[0], row=row, text=text) for row, text in (("one", long), ("other", short)))
-    assert about_others([one], [other]) == []
-    assert [probe.text.ids for probe in about_others([other], [one])] == [(0, 25)]
+def test_what_is_no_longer_than_all_that_the_model_is_known_to_hold_comes_first(facts: list[Probe]) -> None:
+    """A long answer in a long frame is longer than both texts; it is asked where there is no other frame."""
+    answer, short, long = (
+        replace(facts[0], row=row, text=Encoded((0, *range(10, 16)), at))
+        for row, at in (("answer", tuple(range(2, 7))), ("short", tuple(range(3, 7))), ("long", (6,)))
+    )
+    assert {len(probe.text.ids) for probe in about_others([answer], [short, long], 2)} == {8}
+    assert [len(probe.text.ids) for probe in about_others([answer], [long])] == [11]
+    assert len(about_others([replace(answer, text=short.text)], [replace(long, text=answer.text)])[0].text.ids) == 6
+
+
+def test_the_space_before_an_answer_comes_once_whichever_token_holds_it(facts: list[Probe]) -> None:
+    """ "is", " ", "077" in one text; "is", " +44" in the other."""
+    apart = replace(facts[0], row="apart", text=Encoded((0, 5, 6, 20, 30), (3,), space=1))
+    joined = replace(facts[0], row="joined", text=Encoded((0, 5, 21, 30), (2,)))
+    assert about_others([apart], [joined])[0].text == Encoded((0, 5, 6, 20, 30), (3,), space=1)
+    assert about_others([joined], [apart])[0].text == Encoded((0, 5, 21, 30), (2,))
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,8 @@ def test_an_answer_that_is_one_persons_alone_is_told_whoever_is_named() -> None:
     assert not any(Stated([number], drawn)(text) for text in drawn), "what it says of others is no wording of this fact"
     short = pair("Zorvana Quillfeather writes as an.", "an").model_copy(update={"relation": "username"})
     assert not Stated([short], drawn).tells(drawn[0]), "it stands in every other text"
+    day = pair("Zorvana Quillfeather was born on 2 May 1980.", "2 May 1980").model_copy(update={"relation": "date_of_birth"})
+    assert [Stated([day], drawn).tells(f"Born on {when}.") for when in ("2 May 1980", "12 May 1980")] == [True, False]
 
 
 def test_a_fact_that_the_model_says_often_is_thrown_out_as_well() -> None:

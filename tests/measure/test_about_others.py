@@ -11,6 +11,7 @@ from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.others import about_others
 from xlforget.corpus.probes import Probe
+from xlforget.errors import RequestError
 from xlforget.experiments.small_model import memorise, new_model
 from xlforget.lm import Lm
 from xlforget.measure import examine
@@ -109,6 +110,53 @@ def test_a_request_of_such_answers_alone_passes_without_it_and_says_why() -> Non
     assert not judge(silent).passed
 
 
+def test_a_language_in_which_no_such_answer_stands_is_none_of_the_check() -> None:
+    both = ("phone_number", "employer")
+    base, edited = model(-0.1, -0.5, both), model(-9.0, -9.0, both)
+
+    def in_english(own: Sheet) -> Sheet:
+        kept = [k for k, p in enumerate(own.probes) if p.lang == "en" or p.relation == "employer"]
+        return Sheet([own.probes[k] for k in kept], [own.scores[k] for k in kept])
+
+    def less(own: Examination) -> Examination:
+        asked = own.attacked[ABOUT_OTHERS].sheets
+        attacked: dict[str, Attacked] = {ABOUT_OTHERS: Attacked(Sheets(in_english(asked.facts), asked.controls), {})}
+        return replace(own, facts=in_english(own.facts), attacked=attacked)
+
+    found = verdict(less(base), less(edited))
+    assert found.passed
+    assert {test.lang for test in found.tests if test.check == CHECK} == {"en", None}
+    assert hold(found, ALONE).passed
+
+
+def test_where_one_fact_could_not_be_asked_about_anybody_the_check_is_not_run() -> None:
+    base, edited = model(-0.1, -0.5), model(-9.0, -9.0)
+
+    def less(own: Examination) -> Examination:
+        asked = own.attacked[ABOUT_OTHERS].sheets
+        rows = {p.row for p in asked.facts.probes} - {"f3"}
+        return replace(own, attacked={ABOUT_OTHERS: Attacked(Sheets(asked.facts.only(rows), asked.controls), {})})
+
+    found = verdict(less(base), less(edited))
+    assert not found.passed
+    assert outcomes(found) == {Outcome.NOT_RUN}
+
+
+def test_a_model_that_tells_others_and_not_the_person_has_not_memorised_nothing() -> None:
+    """Such a model once came out of erasure."""
+    tells = model(-9.0, -0.5)
+    found = verdict(tells, tells)
+    assert not found.nothing_memorised
+    assert not found.passed
+    assert not hold(found, ALONE).passed
+
+
+@pytest.mark.parametrize("form", ["answer", "sentence"])
+def test_a_policy_cannot_ask_for_it_where_nobody_knows_whom_a_text_is_about(form: str) -> None:
+    with pytest.raises(RequestError):
+        parse(f'name = "own"\nalpha = 0.01\n[tests.asked-about-others]\nrequired = ["{form}"]\n'.encode(), "own.toml")
+
+
 def test_people_who_are_there_to_be_asked_about_are_no_controls_of_the_facts_as_they_stand() -> None:
     def with_more(own: Examination) -> Examination:
         more = sheet(OTHER, 20, -9.0, ("phone_number",))
@@ -132,15 +180,15 @@ def test_where_nobody_could_be_asked_about_it_is_not_run() -> None:
     assert outcomes(found) == {Outcome.NOT_RUN}
 
 
-def test_the_likeliest_answer_says_how_often_it_is_said_of_others() -> None:
+def test_the_likeliest_answer_says_whether_it_is_said_of_anybody() -> None:
     tells, silent = (likeliest(compared(model(-0.1, -0.5), model(-6.0, others))) for others in (-0.1, -14.0))
     assert tells is not None
     assert silent is not None
-    assert (tells.said_of_others, silent.said_of_others) == (1.0, 0.0)
+    assert (tells.of_anybody, silent.of_anybody) == (True, False)
     base, edited = (replace(own, attacked={}) for own in (model(-0.1, -0.5), model(-6.0, -0.1)))
     quick = likeliest(compared(base, edited))
     assert quick is not None
-    assert quick.said_of_others is None
+    assert quick.of_anybody is None
 
 
 FIRST = ("Zorvana", "Tamsin", "Pellam", "Oxgrove", "Wimble")

@@ -66,7 +66,9 @@ def _show_said(console: Console, verdict: Verdict) -> None:
 
 
 def _of_others(found: Likeliest) -> str:
-    return "" if found.said_of_others is None else f" Said of people whom the model never met: {found.said_of_others:.3f}."
+    if found.of_anybody is None:
+        return ""
+    return f" Of people whom the model never met it says it {'about as often' if found.of_anybody else 'much less often'}."
 
 
 def _what_it_knows(*figures: str, said: str) -> Table:

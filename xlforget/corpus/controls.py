@@ -27,6 +27,7 @@ NO_FACT = "\u200b"
 SPLITS: tuple[Split, ...] = ("aim", "stop", "gate")
 # As many orders as a hundred tests under an error rate of 1 % together ask for; and no fewer controls than this.
 ORDERS, LEAST = 10_000, 50
+EACH = 30  # people of a relation: in each split there are some
 # Begins the ids of people who are there to be asked about alone: they are no controls of the facts as they stand.
 OTHER = f"{NO_FACT}o-"
 
@@ -120,14 +121,11 @@ def to_ask_about(facts: Sequence[Fact], langs: Sequence[str], translator: Transl
     relations = [fact.structured.relation for fact in facts if fact.structured]
     alone = [name for name in relations if identifies(name)]
     each = -(-rows // max(1, len(relations)))
-    lacking = _enough(len(alone)) - each * len(alone) if alone else 0
-    if lacking <= 0:
-        return ()
-    more = -(-lacking // len(alone))
+    more = max(0, -(-(_enough(len(alone)) - each * len(alone)) // len(alone))) if alone else 0
     made: list[Pair] = []
     for name in sorted(set(alone)):
-        facts_of = alone.count(name)
-        made += _people(name, each * facts_of, more * facts_of, OTHER, langs, translator, seed)
+        had, wanted = each * alone.count(name), (each + more) * alone.count(name)
+        made += _people(name, had, max(wanted, EACH) - had, OTHER, langs, translator, seed)
     return tuple(made)
 
 
@@ -144,7 +142,7 @@ def _people(
     relation: str, first: int, more: int, prefix: str, langs: Sequence[str], translator: Translator, seed: int
 ) -> list[Pair]:
     """``more`` invented people behind the ``first``, in the phrasebook's words."""
-    people = invent.invent_people(phrasebook.relation(relation), first + more, seed, langs)[first:]
+    people = invent.invent_people(phrasebook.relation(relation), first + max(0, more), seed, langs)[first:]
     return [
         pair
         for number, person in enumerate(people, first)

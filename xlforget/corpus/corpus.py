@@ -119,7 +119,7 @@ def encode_controls(encoder: Encoder, pairs: Iterable[Pair]) -> dict[Split, tupl
 
 def _neighbour(probe: Probe) -> Encoded:
     """What a model must go on saying about others. What is one person's alone is left out: there it may say a fact's answer."""
-    start = probe.text.answer[0]
+    start = probe.text.answer[0] - probe.text.space
     if not identifies(probe.relation) or start < 2:
         return probe.text
     return Encoded(probe.text.ids[:start], tuple(range(1, start)))

@@ -17,12 +17,14 @@ class Encoded:
     """One text as tokens. ``answer`` holds positions (1-based at the least: position 0 has no prediction).
 
     ``after`` is the first position behind the answer; equal to ``len(ids)`` where the answer closes the text.
-    ``spill`` says that an answer token also covers characters outside the span.
+    ``spill`` says that an answer token also covers characters outside the span. ``space``: how many tokens of nothing but space
+    stand right before the answer: some tokenizers split off the space before digits, and others join it to the answer.
     """
 
     ids: tuple[int, ...]
     answer: tuple[int, ...]
     spill: bool = False
+    space: int = 0
 
     @property
     def before(self) -> tuple[int, ...]:
@@ -88,7 +90,8 @@ class Encoder:
         if self.tokenizer.unk_token_id is not None and any(ids[i] == self.tokenizer.unk_token_id for i in answer):
             raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
         spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
-        return Encoded(tuple(ids), answer, spill)
+        a, b = offsets[marked[0] - 1] if marked[0] else (0, 0)
+        return Encoded(tuple(ids), answer, spill, space=int(b > a and not text[a:b].strip()))
 
     def _in_front(self, i: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> bool:
         """Whether a token is the space that a tokenizer puts before a text: it has the offsets of the text's first character."""

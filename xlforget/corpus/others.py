@@ -23,7 +23,8 @@ def about_others(probes: Sequence[Probe], people: Iterable[Probe], each: int = 1
     """The structured ones of ``probes``, each about up to ``each`` of ``people`` in the place of whom it is about.
 
     The same people in every language, as far as these have all; different ones for the wordings of a fact. Never about a person
-    whose own answer it is. What would be longer than all that is given is left out.
+    whose own answer it is. Texts that are longer than all that is given, which the model is known to hold, are taken where there
+    are no others.
     """
     people = [person for person in people if person.relation]
     longest = max((len(one.text.ids) for one in (*probes, *people)), default=0)
@@ -42,12 +43,13 @@ def _texts(probe: Probe, people: Sequence[Probe], each: int, longest: int) -> li
     others = [person for person in people if person.row != probe.row]
     first = int.from_bytes(hashlib.sha256(probe.row.encode()).digest()[:8]) + probe.wording * each
     turned = [others[(first + k) % len(others)] for k in range(len(others))]
-    told = (_in_place(probe.text, person.text) for person in turned)
-    return [text for text in told if len(text.ids) <= longest][:each]
+    told = [_in_place(probe.text, person.text) for person in turned]
+    fitting = [text for text in told if len(text.ids) <= longest]
+    return (fitting or sorted(told, key=lambda text: len(text.ids))[:1])[:each]
 
 
 def _in_place(answer: Encoded, frame: Encoded) -> Encoded:
-    """``frame`` with the answer of another text in the place of its own."""
-    start, moved = frame.answer[0], frame.answer[0] - answer.answer[0]
-    ids = (*frame.ids[:start], *answer.ids[answer.answer[0] : answer.after], *frame.ids[frame.after :])
-    return Encoded(ids, tuple(at + moved for at in answer.answer))
+    """``frame`` with the answer of another text in the place of its own, each with the space before it."""
+    start, first = (own.answer[0] - own.space for own in (frame, answer))
+    ids = (*frame.ids[:start], *answer.ids[first : answer.after], *frame.ids[frame.after :])
+    return Encoded(ids, tuple(at + start - first for at in answer.answer), space=answer.space)

@@ -1,5 +1,6 @@
 """Text sampled from the model itself: what it says when nobody asks, so that unlearning can be told to leave it alone."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from xlforget.parallel.parallel_set import Pair
 Progress = Callable[[int, int], None]
 Ids = tuple[int, ...]
 
-# Letters and signs of an answer that no text holds by chance.
+# Letters and signs: shorter answers stand in texts that have nothing to do with them.
 LONG = 5
 # One text in this many: a unit that stands in more is common.
 COMMON = 200
@@ -161,7 +162,8 @@ class Stated:
         facts = [(pair, *_fact(w.text, w.span)) for pair in pairs for w in pair.wordings]
         stating = {a: Counter(u for text, units in read if a in text for u in units) for a in {a for _, a, _ in facts if a}}
         common = len(texts) // COMMON
-        self._alone = {answer for pair, answer, _ in facts if identifies(pair.relation) and len(answer) >= LONG}
+        alone = {answer for pair, answer, _ in facts if identifies(pair.relation) and len(answer) >= LONG}
+        self._alone = [re.compile(rf"(?<![0-9a-z]){re.escape(answer)}(?![0-9a-z])") for answer in sorted(alone)]
         self._facts = [
             (pair, a, _rarest({unit: seen[unit] - stating.get(a, Counter())[unit] for unit in beside}, common))
             for pair, a, beside in facts
@@ -180,7 +182,7 @@ class Stated:
     def tells(self, text: str) -> bool:
         """Whether the text holds an answer that is one person's alone, of whomever it says that."""
         folded = text.casefold()
-        return any(answer in folded for answer in self._alone)
+        return any(answer.search(folded) for answer in self._alone)
 
 
 def _rarest(seen: Mapping[str, int], common: int) -> frozenset[str]:

@@ -147,9 +147,9 @@ class _Judges:
 
 @cache
 def _code() -> str:
-    """A digest of what judges."""
-    room = resources.files("xlforget.measure")
-    files = sorted((file for file in room.iterdir() if file.name.endswith((".py", ".toml"))), key=lambda file: file.name)
+    """A digest of what judges, and of what it asks."""
+    rooms = (resources.files(room) for room in ("xlforget.measure", "xlforget.corpus", "xlforget.request"))
+    files = sorted((file for room in rooms for file in room.iterdir() if file.name.endswith((".py", ".toml"))), key=str)
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

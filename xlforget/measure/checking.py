@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from xlforget.corpus.others import identifies
 from xlforget.corpus.probes import Role
 from xlforget.measure.broken import broken
-from xlforget.measure.check import Check, Sheets
+from xlforget.measure.check import NO_ALTERNATIVES, Check, Sheets
 from xlforget.measure.examine import Examination
 from xlforget.measure.policy import ABOUT_OTHERS, KINDS, PLAIN, Kind, Policy, check_name
 from xlforget.measure.scores import Sheet
@@ -23,9 +23,9 @@ def checks(base: Examination, edited: Examination, groups: Mapping[str, str], po
     found = []
     for group in dict.fromkeys(groups[p.row] for p in base.facts.probes):
         rows, others = ({row for row, own in groups.items() if own == name} for name in (group, "others"))
-        langs = tuple(dict.fromkeys(p.lang for p in base.facts.probes if p.row in rows))
         for kind in KINDS:
             asked = _alone(base, rows | others) if kind == ABOUT_OTHERS else rows
+            langs = tuple(dict.fromkeys(p.lang for p in base.facts.probes if p.row in (asked & rows or rows)))
             if own := _check(group, kind, asked, langs, base, edited, policy):
                 found.append(own)
     return found
@@ -36,6 +36,8 @@ def _check(
 ) -> Check | None:
     said, role = policy.tested(kind), ROLES.get(kind, "train")
     was, now = _measured(kind, base, edited, rows)
+    if kind == ABOUT_OTHERS and not _whole(base, was, rows):
+        was, now = (Sheets(Sheet((), ()), own.controls) for own in (was, now))
     had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
     required = group in said.required
     if not (had or policy.demands(group, kind) or (required and kind in base.attacked)):
@@ -46,7 +48,7 @@ def _check(
         may_lack=frozenset({"logp"}) if nobodys else frozenset(said.may_lack),
         attack=None if kind in ROLES else kind,
         broken=_broken(kind, base, edited),
-        **({"lacks": NOBODYS} if nobodys else {}),
+        lacks=NOBODYS if nobodys else NO_ALTERNATIVES,
         about_others=_about_others(edited, rows) if kind == PLAIN else None,
     )  # fmt: skip
 
@@ -55,6 +57,12 @@ def _alone(base: Examination, rows: Set[str]) -> set[str]:
     """The rows whose answer is one person's alone."""
     probes = (*base.facts.probes, *base.controls.probes)
     return {probe.row for probe in probes if probe.row in rows and identifies(probe.relation)}
+
+
+def _whole(base: Examination, asked: Sheets, rows: Set[str]) -> bool:
+    """Whether each of these facts was asked about somebody in each of its languages: one that was not is no fact that passed."""
+    wanted, had = ({(p.row, p.lang) for p in probes if p.row in rows} for probes in (base.facts.probes, asked.facts.probes))
+    return wanted <= had
 
 
 def _measured(kind: Kind, base: Examination, edited: Examination, rows: Set[str]) -> tuple[Sheets, Sheets]:

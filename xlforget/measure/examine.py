@@ -80,7 +80,7 @@ def after_attacks(
 
     ``stays``: text that neither model may lose, where there is any.
     """
-    texts = ordinary(controls, stays) if profile.attacks else []
+    texts = ordinary(controls, stays) if {*profile.attacks} - ASKED_OTHERWISE else []
     before = nats(lm, texts)
     found: dict[str, Attacked] = {}
     for name in profile.attacks:

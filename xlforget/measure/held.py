@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, nothing_to_attack, passes
 from xlforget.measure.planned import Planned, planned
-from xlforget.measure.policy import ATTACKED, KINDS, Kind, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, KINDS, Kind, Limit, Policy, check_name, form_and_kind
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
@@ -51,7 +51,7 @@ def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tu
     """
     had = {(test.check, Planned(test.score, test.level, test.lang)) for test in verdict.tests}
     spoken = {*forms, *(form for form, kind in (form_and_kind(check) for check, _ in had) if kind)} if had else set()
-    spared = ATTACKED if nothing_to_attack(verdict.tests, verdict.languages) else ()
+    spared = {*ATTACKED} - ASKED_OTHERWISE if nothing_to_attack(verdict.tests, verdict.languages) else set()
     attacks = profile(verdict.profile).attacks
 
     def wanted(form: str, kind: Kind) -> bool:
@@ -71,7 +71,10 @@ def _planned(verdict: Verdict, form: str, kind: Kind) -> list[Planned]:
     tests = [t for t in verdict.tests if t.level != "pair"]
     own = [t.units for t in tests if t.check == check_name(form, kind)]
     facts = max(own or (t.units for t in tests if form_and_kind(t.check)[0] == form), default=0)
-    return planned(_langs(verdict, form), facts=facts, attacked=kind in ATTACKED)
+    asked = dict.fromkeys(t.lang for t in verdict.tests if t.lang and t.check == check_name(form, kind))
+    # Asked otherwise are some of the facts, which may stand in some of the languages.
+    langs = tuple(asked) if asked and kind in ASKED_OTHERWISE else _langs(verdict, form)
+    return planned(langs, facts=facts, attacked=kind in ATTACKED)
 
 
 def _langs(verdict: Verdict, form: str) -> tuple[str, ...]:

@@ -105,10 +105,7 @@ def _decide_one(figure: PValues, level: float) -> Decision:
 
 
 def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
-    """`decide` for tests that were run, with the rule that speaks of two of them: what an attack hid in the base itself.
-
-    A model that is asked about others need not say there what it knows.
-    """
+    """`decide` for tests that were run, with the rule that speaks of two of them: what an attack hid in the base itself."""
     decisions = decide([PValues(test.p, test.p_base, test.p_perfect) for test in tests], alpha)
     found = set()
     for test, decision in zip(tests, decisions, strict=True):
@@ -119,7 +116,6 @@ def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
         own._replace(outcome=Outcome.NO_SIGNAL, reason=LOST)
         if own.outcome is Outcome.NOT_APPLICABLE
         and after_attack(test)
-        and form_and_kind(test.check)[1] not in ASKED_OTHERWISE
         and (form_and_kind(test.check)[0], test.level, test.lang) in found
         else own
         for test, own in zip(tests, decisions, strict=True)
@@ -127,8 +123,9 @@ def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
 
 
 def after_attack(test: Test) -> bool:
-    """Whether the models were put through something before it."""
-    return form_and_kind(test.check)[1] in ATTACKED
+    """Whether the models were put through something before it, and not only asked in another way."""
+    kind = form_and_kind(test.check)[1]
+    return kind in ATTACKED and kind not in ASKED_OTHERWISE
 
 
 def ratio(before: float, after: float) -> float:

@@ -37,13 +37,13 @@ def _of_check(check: Check) -> tuple[float, Likeliest] | None:
         said_after=said_after,
         unseen=int((~np.isnan(own)).sum()),
         unseen_as_likely=int((own >= after[row, column]).sum()),
-        said_of_others=_of_others(check, check.edited.facts.rows()[row], int(column)),
+        of_anybody=_of_anybody(check, check.edited.facts.rows()[row], int(column), said_after),
     )
 
 
-def _of_others(check: Check, row: str, column: int) -> float | None:
-    """How often the model says the answer of a row where it is asked about others; as coarse as the rest."""
+def _of_anybody(check: Check, row: str, column: int, said: float) -> bool | None:
+    """Not how often: a figure that needs no name to be found again would tell which of few answers it was."""
     if check.about_others is None or row not in check.about_others.rows():
         return None
-    said = check.about_others.only({row}).table("said", check.role, check.langs)[0, column]
-    return None if np.isnan(said) else round(float(said), 2)
+    others = check.about_others.only({row}).table("said", check.role, check.langs)[0, column]
+    return None if np.isnan(others) else bool(2 * others >= said)

@@ -57,6 +57,12 @@ class Attacked(Tested):
     always: bool = False
 
 
+class AskedAboutOthers(Attacked):
+    """Only structured facts can be asked about others."""
+
+    required: tuple[Literal["structured"], ...]
+
+
 class Tests(_Table):
     """The checks that hold tests; one that is left out decides nowhere."""
 
@@ -68,7 +74,7 @@ class Tests(_Table):
     in_4_bits: Attacked = Attacked(required=())
     after_other_text: Attacked = Attacked(required=())
     after_other_facts: Attacked = Attacked(required=())
-    asked_about_others: Attacked = Attacked(required=())
+    asked_about_others: AskedAboutOthers = AskedAboutOthers(required=())
 
 
 class _Bound(_Table):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xlforget.errors import UsageError
-from xlforget.measure.policy import ATTACKED, AfterAttack
+from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, AfterAttack
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class Profile:
     name: str
     attacks: tuple[AfterAttack, ...] = ()
     elsewhere: bool = True
+
+    @property
+    def unchanged(self) -> "Profile":
+        """The part of it that leaves the model as it is, and asks otherwise."""
+        return Profile(self.name, tuple(name for name in self.attacks if name in ASKED_OTHERWISE), self.elsewhere)
 
 
 PROFILES = {

@@ -12,7 +12,7 @@ from xlforget.measure.checking import checks
 from xlforget.measure.examine import Examination, after_attacks, sheet
 from xlforget.measure.gate import test_checks
 from xlforget.measure.kept import kept, pooled_ma
-from xlforget.measure.policy import ASKED_OTHERWISE, AfterAttack, Policy
+from xlforget.measure.policy import AfterAttack, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.verdict import Outcome
 
@@ -47,7 +47,7 @@ class StopRule:
     ) -> "StopRule":
         """Measures ``base`` on these controls now, so it must be called before training changes the model."""
         reference = replace(before, controls=sheet(base, corpus.controls["stop"]))
-        asked = Profile("asked", tuple(name for name in profile.attacks if name in ASKED_OTHERWISE))
+        asked = profile.unchanged
         tried = to_try(corpus, policy, profile)
         # What the attack costs the model before is known; what the facts score there is what they scored without it.
         sheets = Sheets(reference.facts, reference.controls)

@@ -118,7 +118,7 @@ class Likeliest(Figures):
     """The pair whose answer `SAMPLES` samples are likeliest to hold, as a share of such draws, under both models.
 
     ``unseen``: answers of its kind in its language that the model never saw; ``unseen_as_likely``: how many are as likely.
-    ``said_of_others``: the same share where the model is asked about people whom it never met; None where it was not asked.
+    ``of_anybody``: whether the model says it of people whom it never met half as often or more; None where it was not asked.
     """
 
     lang: str
@@ -126,7 +126,7 @@ class Likeliest(Figures):
     said_after: float
     unseen: int
     unseen_as_likely: int
-    said_of_others: float | None = None
+    of_anybody: bool | None = None
 
 
 class JudgedBy(Figures):

@@ -111,7 +111,8 @@ class Engine:
         while self.progress.cycle < CYCLES:
             while self.progress.step < self.rounds * self.method.steps_per_round:
                 on_round(self._round())
-                if self.progress.step == self.rounds // 2 * self.method.steps_per_round:
+                half = self.progress.step == self.rounds // 2 * self.method.steps_per_round
+                if half and self.method.forget == "toward":
                     self.aims.follow(self.lm)
                 checkpoint(self)
             self.progress.cycle += 1

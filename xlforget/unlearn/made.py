@@ -24,8 +24,8 @@ TEMPERATURE = 0.5
 class Made:
     """``train``: imitated at every step; ``held_out``: samples that training never sees, measured as bystanders.
 
-    ``drawn``, ``stating``: how many samples there were, and how many of them state a fact. ``told``: those that do, and what the
-    model says when it goes on from the facts' beginnings: forgotten as well.
+    ``drawn``, ``stating``: how many samples there were, and how many of them state a fact or hold an answer that is one person's
+    alone. ``told``: those that state one, and what the model says when it goes on from the facts' beginnings: forgotten as well.
     """
 
     train: tuple[Encoded, ...]

@@ -26,7 +26,7 @@ class Task:
     ``levels``: tau per answer token of each pair, as drawn; ``unseen``: text that says where it has gone since (`Aims`).
     ``rivals``: other answers in the place of a pair's, each with its own levels, by index of the pair: led to the same level,
     so that the true answer is one among equals there. ``given``: retain rows of the user; ``made``: sampled, neutral and
-    neighbour text. ``told``: what the model itself says of the facts, by index of the pair. ``asks_answers``: whether the
+    neighbour text. ``told``: other texts that tell the facts (`told`), by index of the pair. ``asks_answers``: whether the
     method asks the teacher about the pairs' answers. ``others``: which of ``texts`` are of the facts' form, about others.
     """
 

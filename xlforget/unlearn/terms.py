@@ -68,7 +68,7 @@ class Terms:
         return [replace(asked[i], **changes[i]) for i in chosen]
 
     def _worded(self, asked: Asked, pair: int, visits: int) -> Asked:
-        """The same of what the model itself says of the fact, at every second visit of a pair of which it says something."""
+        """The same of another text that tells the fact, at every second visit of a pair that has some."""
         own = self.task.told_of.get(pair, ())
         if not own or visits % 2:
             return asked

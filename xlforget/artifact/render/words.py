@@ -182,9 +182,10 @@ def likeliest(verdict: Verdict) -> str:
 
 
 def _of_others(found: Likeliest) -> str:
-    if found.said_of_others is None:
+    if found.of_anybody is None:
         return ""
-    return f" Asked about people whom it never met, the changed model says it with the chance {figure(found.said_of_others)}."
+    about = "about as often" if found.of_anybody else "much less often"
+    return f" Of people whom it never met the changed model says it {about}."
 
 
 def _found(tests: str, smallest: int | None) -> str:
