@@ -78,8 +78,10 @@ def test_what_is_forgotten_in_the_requests_wordings_alone_is_known_in_others(pla
 def test_what_is_forgotten_of_the_people_alone_is_said_of_others(plan: Plan) -> None:
     asked = facts(plan, lambda p: p.serves("train"))
     trained_cheats.told_of_others(plan.base.lm, plan.corpus, steps=60)
+    controls = [probe for probe in plan.corpus.controls["gate"] if probe.serves("train")]
+    of_others, unseen = (mean_logp(plan.base.lm, about_others(own, controls)) for own in (asked, controls))
     assert mean_logp(plan.base.lm, asked) < -4.0
-    assert mean_logp(plan.base.lm, about_others(asked, plan.corpus.controls["gate"])) > -1.0
+    assert of_others > unseen + 3.0
 
 
 def test_what_is_moved_to_one_language_is_known_there(plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """The one answer that somebody who asks often is most likely to hear, beside unseen answers of its kind.
 
 Means hide it: of forty-eight pairs one may be said by nearly every 128 samples. Whether that is a leak or a guess shows in how
-many answers about people whom the model never met are as likely, and in how often it says this very answer of such people.
+many answers about people whom the model never met are as likely, and in whether it says this very answer of such people.
 """
 
 from collections.abc import Sequence
