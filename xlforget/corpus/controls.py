@@ -142,7 +142,7 @@ def _people(
     relation: str, first: int, more: int, prefix: str, langs: Sequence[str], translator: Translator, seed: int
 ) -> list[Pair]:
     """``more`` invented people behind the ``first``, in the phrasebook's words."""
-    people = invent.invent_people(phrasebook.relation(relation), first + max(0, more), seed, langs)[first:]
+    people = invent.invent_people(phrasebook.relation(relation), first + more, seed, langs)[first:]
     return [
         pair
         for number, person in enumerate(people, first)

@@ -16,7 +16,7 @@ from xlforget.measure.check import Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.kept import Kept, kept, pooled_ma
-from xlforget.measure.policy import ABOUT_OTHERS, ASKED_OTHERWISE, Figure, Limit, Policy
+from xlforget.measure.policy import ABOUT_OTHERS, CHANGING, Figure, Limit, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import MADE, Bound
@@ -80,13 +80,13 @@ def after_attacks(
 
     ``stays``: text that neither model may lose, where there is any.
     """
-    texts = ordinary(controls, stays) if {*profile.attacks} - ASKED_OTHERWISE else []
+    texts = ordinary(controls, stays) if CHANGING.intersection(profile.attacks) else []
     before = nats(lm, texts)
     found: dict[str, Attacked] = {}
     for name in profile.attacks:
         with put_through(lm, ATTACKS[name], ground):
             asked, unseen = asked_after(ATTACKS[name], ground, controls)
-            costs = {} if name in ASKED_OTHERWISE else added(before, nats(lm, texts))
+            costs = added(before, nats(lm, texts)) if name in CHANGING else {}
             found[name] = Attacked(Sheets(sheet(lm, asked), sheet(lm, unseen)), costs)
     return found
 

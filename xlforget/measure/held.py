@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, nothing_to_attack, passes
 from xlforget.measure.planned import Planned, planned
-from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, KINDS, Kind, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, CHANGING, KINDS, Kind, Limit, Policy, check_name, form_and_kind
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
@@ -51,7 +51,7 @@ def missing(verdict: Verdict, policy: Policy, forms: Collection[str] = ()) -> tu
     """
     had = {(test.check, Planned(test.score, test.level, test.lang)) for test in verdict.tests}
     spoken = {*forms, *(form for form, kind in (form_and_kind(check) for check, _ in had) if kind)} if had else set()
-    spared = {*ATTACKED} - ASKED_OTHERWISE if nothing_to_attack(verdict.tests, verdict.languages) else set()
+    spared = CHANGING if nothing_to_attack(verdict.tests, verdict.languages) else frozenset()
     attacks = profile(verdict.profile).attacks
 
     def wanted(form: str, kind: Kind) -> bool:

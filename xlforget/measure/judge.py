@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, PLAIN, form_and_kind
+from xlforget.measure.policy import ASKED_OTHERWISE, CHANGING, PLAIN, form_and_kind
 from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Score, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
@@ -124,8 +124,7 @@ def decide_tests(tests: Sequence[Test], alpha: float) -> list[Decision]:
 
 def after_attack(test: Test) -> bool:
     """Whether the models were put through something before it, and not only asked in another way."""
-    kind = form_and_kind(test.check)[1]
-    return kind in ATTACKED and kind not in ASKED_OTHERWISE
+    return form_and_kind(test.check)[1] in CHANGING
 
 
 def ratio(before: float, after: float) -> float:

@@ -33,6 +33,7 @@ ATTACKED: tuple[AfterAttack, ...] = get_args(AfterAttack)
 ABOUT_OTHERS: AfterAttack = "asked about others"
 # Of the attacks those that leave the model as it is, and ask for what it need not know although it knows the facts.
 ASKED_OTHERWISE = frozenset({ABOUT_OTHERS})
+CHANGING = frozenset(ATTACKED) - ASKED_OTHERWISE
 FILE = "policy.toml"
 
 
