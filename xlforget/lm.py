@@ -42,6 +42,23 @@ class Head:
             logits = logits * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
+    def write(self, hidden: Tensor, out: Tensor) -> Tensor:
+        """The same without gradients, into ``out``, [N, V] in fp32, which is returned."""
+        if self.weight is None or hidden.dtype != out.dtype:
+            out.copy_(hidden if self.weight is None else nn.functional.linear(hidden, self.weight, self.bias))
+        else:
+            torch.mm(hidden, self.weight.T, out=out)
+            if self.bias is not None:
+                out.add_(self.bias)
+        if self.scale != 1.0:
+            out.mul_(self.scale)
+        return out if self.cap is None else out.div_(self.cap).tanh_().mul_(self.cap)
+
+    def matrix(self, slate: "Slate", name: str, hidden: Tensor) -> Tensor:
+        """What ``slate`` holds under this name, with room for the logits of ``hidden``."""
+        entries = hidden.shape[1] if self.weight is None else self.weight.shape[0]
+        return slate.matrix(name, len(hidden), entries, hidden.device)
+
     def positions(self, width: int) -> int:
         """How many states of this width are turned into logits at a time."""
         entries = width if self.weight is None else self.weight.shape[0]
@@ -59,6 +76,24 @@ class Head:
         """A copy that training does not change."""
         weight, bias = (None if own is None else own.detach().clone() for own in (self.weight, self.bias))
         return Head(weight, bias, self.scale, self.cap)
+
+
+class Slate:
+    """Matrices of a chunk's positions by the vocabulary, written over from chunk to chunk.
+
+    Not for the sake of what they hold: a CPU's system gives memory of that size page by page as it is first touched, and takes
+    it back at once, which costs half as much as what is computed in it.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def matrix(self, name: str, rows: int, columns: int, device: torch.device) -> Tensor:
+        """[rows, columns] in fp32, with whatever was left in it."""
+        held = self._held.get(name)
+        if held is None or held.shape[1] != columns or len(held) < rows:
+            self._held[name] = held = torch.empty(rows, columns, dtype=torch.float32, device=device)
+        return held[:rows]
 
 
 class Lm:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xlforget.lm import Head
+from xlforget.lm import Head, Slate
 from xlforget.unlearn.chunked import Frozen, Pulled, pulled
 from xlforget.unlearn.objective import DELTA, adaptive, learn, toward
 
@@ -41,11 +41,20 @@ class Case:
             "adaptive": kappa * (p.exp() * (p - q)).sum(-1) - (1 - kappa) * own,
         }[loss]
 
-    def ours(self, loss: str) -> Pulled:
+    def first(self, rows: int) -> "Case":
+        """So many positions of it."""
+        self.teacher = self.teacher.part(slice(rows))
+        for name in ("hidden", "targets", "weights", "kappa", "tau"):
+            setattr(self, name, getattr(self, name)[:rows])
+        return self
+
+    def ours(self, loss: str, slate: Slate | None = None) -> Pulled:
         given = (self.hidden, self.head, self.targets, self.weights)
         if loss == "adaptive":
-            return pulled(adaptive, *given, self.kappa, teacher=self.teacher)
-        return pulled(toward, *given, self.tau) if loss == "toward" else pulled(learn, *given)
+            return pulled(adaptive, *given, self.kappa, teacher=self.teacher, slate=slate)
+        if loss == "toward":
+            return pulled(toward, *given, self.tau, slate=slate)
+        return pulled(learn, *given, slate=slate)
 
 
 @pytest.mark.parametrize("loss", ["learn", "toward", "adaptive"])
@@ -86,3 +95,31 @@ def test_a_head_that_is_not_trained_gets_no_gradient() -> None:
         leaf.requires_grad_(False)
     torch.testing.assert_close(case.ours("learn").hidden, expected)
     assert [leaf.grad for leaf in case.leaves()[1:]] == [None, None]
+
+
+@pytest.mark.parametrize("cap", [None, 3.0])
+def test_calls_that_share_a_slate_find_what_each_finds_alone(monkeypatch: pytest.MonkeyPatch, cap: float | None) -> None:
+    """Fewer positions, then more, then fewer; with a teacher and without: nothing of one call is left in the next."""
+    monkeypatch.setattr("xlforget.lm.ELEMENTS_CPU", 5 * V)
+    monkeypatch.setattr("xlforget.lm.LEAST_CPU", 1)
+    slate = Slate()
+    for rows, loss in ((3, "adaptive"), (N, "learn"), (N, "adaptive"), (2, "toward"), (4, "adaptive")):
+        alone, shared = Case(cap=cap).first(rows), Case(cap=cap).first(rows)
+        for own, found in zip(alone.ours(loss), shared.ours(loss, slate), strict=True):
+            torch.testing.assert_close(found, own, atol=0, rtol=0)
+        assert alone.weight.grad is not None
+        assert shared.weight.grad is not None
+        torch.testing.assert_close(shared.weight.grad, alone.weight.grad, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("scale", "cap", "biased"), [(1.0, None, False), (0.25, None, True), (0.5, 3.0, True)])
+def test_logits_that_are_written_are_those_that_are_made(
+    dtype: torch.dtype, scale: float, cap: float | None, biased: bool
+) -> None:
+    hidden = torch.randn(N, D).to(dtype)
+    head = Head(torch.randn(V, D).to(dtype), torch.randn(V).to(dtype) if biased else None, scale, cap)
+    for one in (head, Head(None, None, 1.0, None)):
+        out = torch.full((N, D if one.weight is None else V), torch.nan)
+        assert one.write(hidden, out) is out
+        torch.testing.assert_close(out, one(hidden))

@@ -11,7 +11,7 @@ from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded
 from xlforget.fleet.spread import spread
 from xlforget.fleet.spread import tokens as by_tokens
-from xlforget.lm import Head, Lm
+from xlforget.lm import Head, Lm, Slate
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def token_scores(lm: Lm, items: Sequence[Encoded], tokens: int | None = None) ->
     """
     found: dict[int, TokenScores] = {}
     lm.model.eval()
-    head = lm.head
+    head, slate = lm.head, Slate()
     for batch in by_length(items, tokens or lm.tokens):
         hidden = lm.hidden(batch)
         rows, positions = _answer_positions(items, batch.rows)
         targets = batch.ids.to(lm.device)[rows, positions]
-        logp, hit = _score(head, hidden[rows, positions - 1], targets)
+        logp, hit = _score(head, hidden[rows, positions - 1], targets, slate)
         counts = [len(items[r].answer) for r in batch.rows]
         for r, lp, ok in zip(
             batch.rows, np.split(logp, np.cumsum(counts)[:-1]), np.split(hit, np.cumsum(counts)[:-1]), strict=True
@@ -67,11 +67,14 @@ def _answer_positions(items: Sequence[Encoded], rows: Sequence[int]) -> tuple[to
     return torch.tensor([k for k, _ in at]), torch.tensor([p for _, p in at])
 
 
-def _score(head: Head, hidden: torch.Tensor, targets: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _score(
+    head: Head, hidden: torch.Tensor, targets: torch.Tensor, slate: Slate
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     size = head.positions(hidden.shape[1])
     logps, hits = [], []
     for h, t in zip(hidden.split(size), targets.split(size), strict=True):
-        logits = head(h)
-        logps.append(torch.log_softmax(logits, -1).gather(1, t[:, None])[:, 0].cpu().numpy())
+        logits = head.write(h, head.matrix(slate, "logits", h))
+        logp = torch.log_softmax(logits, -1, out=head.matrix(slate, "logp", h))
+        logps.append(logp.gather(1, t[:, None])[:, 0].cpu().numpy())
         hits.append((logits.argmax(-1) == t).cpu().numpy())
     return np.concatenate(logps), np.concatenate(hits)

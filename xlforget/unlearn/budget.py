@@ -20,7 +20,7 @@ from xlforget.unlearn.precision import chosen
 FULL = 4  # bytes of fp32
 # Beside the head's gradient there is that of the embeddings for a while, before autograd adds it to theirs.
 HEADS = 1
-# Matrices of a chunk's positions by the vocabulary that are there at once (`chunked`).
+# Matrices of a chunk's positions by the vocabulary that a step writes over again and again (`chunked`), and one more for a cap.
 CHUNKS = 3
 LOGITS = 2  # and as many while a text is measured (`memorization`)
 # bitsandbytes: two moments of a byte each, and one fp32 maximum for every 256 of them.
@@ -73,8 +73,9 @@ def estimate(lm: Lm, memory: Memory, texts: Sequence[Encoded], budget: int, cach
     masters = trained * FULL if memory.lora_rank or dtype != torch.float32 else 0
     heap, fixed = (1.0, 0) if lm.device.type == "cuda" else (HEAP, LIBRARIES)
     matrix = lm.head.positions(entries) * entries * FULL
+    matrices = (CHUNKS + (lm.head.cap is not None)) * matrix
     own = 0 if memory.lora_rank else HEADS * head * dtype.itemsize
-    passes = fixed + own + heap * (CHUNKS * matrix + _activations(lm, memory, texts, budget, dtype.itemsize))
+    passes = fixed + own + matrices + heap * _activations(lm, memory, texts, budget, dtype.itemsize)
     return Budget(
         weights=every * dtype.itemsize + masters,
         gradients=trained * FULL,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xlforget.lm import Head
+from xlforget.lm import Head, Slate
 from xlforget.unlearn.objective import Pull, Seen
 
 Loss = Callable[..., Pull]
@@ -30,10 +30,10 @@ class Frozen(NamedTuple):
     def part(self, where: slice) -> "Frozen":
         return Frozen(self.head, self.hidden[where], None if self.lowered is None else self.lowered[where])
 
-    def logits(self, targets: Tensor) -> Tensor:
-        """[N, V], of which ``targets``, [N], are lowered."""
-        logits = self.head(self.hidden)
-        return logits if self.lowered is None else logits.scatter_add(1, targets[:, None], -self.lowered[:, None])
+    def logits(self, targets: Tensor, slate: Slate) -> Tensor:
+        """[N, V], of which ``targets``, [N], are lowered; on ``slate``, as "teacher"."""
+        logits = self.head.write(self.hidden, self.head.matrix(slate, "teacher", self.hidden))
+        return logits if self.lowered is None else logits.scatter_add_(1, targets[:, None], -self.lowered[:, None])
 
 
 class Pulled(NamedTuple):
@@ -52,34 +52,43 @@ class _Asked(NamedTuple):
 
 @torch.no_grad()
 def pulled(
-    loss: Loss, hidden: Tensor, head: Head, targets: Tensor, weights: Tensor, *rest: Tensor, teacher: Frozen | None = None
+    loss: Loss,
+    hidden: Tensor,
+    head: Head,
+    targets: Tensor,
+    weights: Tensor,
+    *rest: Tensor,
+    teacher: Frozen | None = None,
+    slate: Slate | None = None,
 ) -> Pulled:
     """The sum of ``weights`` [N] times ``loss`` at ``hidden`` [N, D]; its gradients in the head are added to the head's own.
 
     ``loss`` is one of `objective`: it maps what is seen of a chunk's positions, and the chunk's slices of ``rest``, to a
-    `Pull`. ``targets``: the token at each position, [N].
+    `Pull`. ``targets``: the token at each position, [N]. ``slate``: what several calls share.
     """
-    size = head.positions(hidden.shape[1])
+    size, slate = head.positions(hidden.shape[1]), slate or Slate()
     found = Pulled(torch.empty(len(hidden), dtype=torch.float32, device=hidden.device), torch.empty_like(hidden))
     for start in range(0, len(hidden), size):
         part = slice(start, start + size)
         frozen = None if teacher is None else teacher.part(part)
         asked = _Asked(targets[part], weights[part], [r[part] for r in rest], frozen)
-        found.values[part], slope = _chunk(loss, head, hidden[part], asked)
+        found.values[part], slope = _chunk(loss, head, hidden[part], asked, slate)
         _back(head, hidden[part], slope.to(hidden.dtype), found.hidden[part])
     return found
 
 
-def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked) -> tuple[Tensor, Tensor]:
+def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked, slate: Slate) -> tuple[Tensor, Tensor]:
     """Losses of one chunk's positions, [n], and the gradient of their weighted sum in the head's linear outputs, [n, V]."""
-    logits = head(hidden)
-    student, at = torch.log_softmax(logits, -1), asked.targets[:, None]
+    logits = head.write(hidden, head.matrix(slate, "logits", hidden))
+    student, at = torch.log_softmax(logits, -1, out=head.matrix(slate, "student", hidden)), asked.targets[:, None]
     logp = student.gather(1, at)[:, 0]
     divergence = kappa = torch.zeros_like(logp)
     if asked.teacher is not None:
-        expected = torch.log_softmax(asked.teacher.logits(asked.targets), -1)
+        said = asked.teacher.logits(asked.targets, slate)
+        free = logits if head.cap is None else head.matrix(slate, "expected", hidden)  # a cap's slope wants the logits
+        expected = torch.log_softmax(said, -1, out=free)
         kappa = expected.gather(1, at)[:, 0].exp()
-        likely = expected.exp()
+        likely = torch.exp(expected, out=said)
         divergence = torch.linalg.vecdot(expected.sub_(student), likely)
     pull = loss(Seen(logp, divergence, kappa), *asked.rest)
     to_teacher, to_target = (asked.weights * pull.teacher)[:, None], (asked.weights * pull.target)[:, None]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xlforget.corpus.batches import Batch, by_length
 from xlforget.corpus.encode import Encoded
-from xlforget.lm import Head, Lm
+from xlforget.lm import Head, Lm, Slate
 from xlforget.unlearn import objective
 from xlforget.unlearn.chunked import Frozen, Loss, Pulled, pulled
 from xlforget.unlearn.levels import Tokens, flat
@@ -71,10 +71,11 @@ class Wanted(NamedTuple):
     rest: tuple[Tensor, ...] = ()
     teacher: Frozen | None = None
 
-    def pulled(self, hidden: Tensor, head: Head) -> tuple[Tensor, Pulled]:
+    def pulled(self, hidden: Tensor, head: Head, slate: Slate) -> tuple[Tensor, Pulled]:
         """The states that predict the tokens, [N, D], and what pulls at them."""
         states = hidden[self.rows, self.at - 1]
-        return states, pulled(self.loss, states, head, self.targets, self.weights, *self.rest, teacher=self.teacher)
+        given = (states, head, self.targets, self.weights, *self.rest)
+        return states, pulled(self.loss, *given, teacher=self.teacher, slate=slate)
 
 
 def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int | None = None) -> Floats:
@@ -84,10 +85,11 @@ def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence
     rounding.
     """
     losses: list[tuple[Sequence[Place], Tensor]] = []
+    slate = Slate()
     for batch, own in batches(texts, asked, budget or lm.trained_tokens):
         wanted = list(_wanted(lm.device, teacher, batch, own))
         hidden = lm.hidden(batch)
-        found = [one.pulled(hidden, lm.head) for one in wanted]
+        found = [one.pulled(hidden, lm.head, slate) for one in wanted]
         torch.autograd.backward([states for states, _ in found], [own.hidden for _, own in found])
         losses += [(one.chosen, own.values) for one, (_, own) in zip(wanted, found, strict=True)]
     return _means(losses, len(asked))
