@@ -74,8 +74,10 @@ class Wanted(NamedTuple):
     def pulled(self, hidden: Tensor, head: Head, slate: Slate) -> tuple[Tensor, Pulled]:
         """The states that predict the tokens, [N, D], and what pulls at them."""
         states = hidden[self.rows, self.at - 1]
-        given = (states, head, self.targets, self.weights, *self.rest)
-        return states, pulled(self.loss, *given, teacher=self.teacher, slate=slate)
+        found = pulled(
+            self.loss, states, head, self.targets, self.weights, *self.rest, teacher=self.teacher, slate=slate
+        )  # fmt: skip
+        return states, found
 
 
 def backward(lm: Lm, teacher: Teacher, texts: Sequence[Encoded], asked: Sequence[Asked], budget: int | None = None) -> Floats:
