@@ -7,13 +7,17 @@ STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint format install clean distclean
+.PHONY: demo test tests lint format install clean distclean
 
 demo: $(STAMP)
 	$(BIN)/xlforget demo
 
+# The tests begin at once, and what reads the code reads it beside them.
+test: $(STAMP)
+	$(MAKE) --jobs 2 lint tests
+
 # Two processes of one thread each: most of the time goes into commands that tests start, one at a time.
-test: lint
+tests: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)

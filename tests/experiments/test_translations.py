@@ -32,6 +32,7 @@ def test_checks_that_notice_too_little_are_no_pass(tmp_path: Path, monkeypatch: 
 def test_yields_and_precision_come_from_the_real_apertium(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_apertium: None
 ) -> None:
+    monkeypatch.setattr(translations, "PEOPLE", 2)
     monkeypatch.setattr(translations, "FACTS", 10)
     row = {"prompt": {"en": "The capital of Turkey is <mask>.", "ca": "La capital de Turquia és <mask>."}}
     row["answers"] = {"en": ["Ankara"], "ca": ["Ankara"]}  # type: ignore[dict-item]

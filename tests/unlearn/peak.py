@@ -20,7 +20,7 @@ from xlforget.unlearn.memory import Memory
 from xlforget.unlearn.methods import Method
 from xlforget.unlearn.task import Task
 
-PAIRS, RETAIN, LONGEST = 32, 700, 32
+PAIRS, RETAIN, LONGEST = 16, 400, 32
 BUDGET = 512  # so that a step has several batches, as a real one has
 RESET = "5"  # makes the kernel forget the peak: man 5 proc, clear_refs
 

@@ -8,6 +8,7 @@ own, which needs no words: it must be of the same relation, language and wording
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
@@ -42,10 +43,14 @@ def about_others(probes: Sequence[Probe], people: Iterable[Probe], each: int = 1
 def _texts(probe: Probe, people: Sequence[Probe], each: int, longest: int) -> list[Encoded]:
     others = [person for person in people if person.row != probe.row]
     first = int.from_bytes(hashlib.sha256(probe.row.encode()).digest()[:8]) + probe.wording * each
-    turned = [others[(first + k) % len(others)] for k in range(len(others))]
-    told = [_in_place(probe.text, person.text) for person in turned]
-    fitting = [text for text in told if len(text.ids) <= longest]
-    return (fitting or sorted(told, key=lambda text: len(text.ids))[:1])[:each]
+    turned = [others[(first + k) % len(others)].text for k in range(len(others))]
+    fitting = (text for one in turned if len((text := _in_place(probe.text, one)).ids) <= longest)
+    return list(islice(fitting, each)) or _shortest(probe.text, turned)
+
+
+def _shortest(answer: Encoded, frames: Sequence[Encoded]) -> list[Encoded]:
+    """One text, or none where there is no frame."""
+    return sorted((_in_place(answer, one) for one in frames), key=lambda text: len(text.ids))[:1]
 
 
 def _in_place(answer: Encoded, frame: Encoded) -> Encoded:
