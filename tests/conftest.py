@@ -35,9 +35,9 @@ SENTENCES = (
 
 # Begun first, then all other end-to-end tests, so that of two processes neither is left with a long file at the end.
 LONGEST = (
-    "test_bench.py", "test_architectures.py", "test_kills.py", "test_measure.py", "test_tickets.py", "test_batch.py", "test_methods.py",
-    "test_translated.py", "test_fleet.py", "test_teacher.py", "test_budget.py", "test_divided.py", "test_rehearsal.py",
-    "test_planning.py", "test_registry.py",
+    "test_bench.py", "test_architectures.py", "test_kills.py", "test_measure.py", "test_tickets.py", "test_batch.py",
+    "test_methods.py", "test_translated.py", "test_fleet.py", "test_teacher.py", "test_budget.py", "test_divided.py",
+    "test_rehearsal.py", "test_planning.py", "test_registry.py",
 )  # fmt: skip
 
 

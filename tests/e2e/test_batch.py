@@ -141,7 +141,9 @@ def test_the_next_ticket_goes_on_from_a_batch(batch: Server) -> None:
 
 def test_a_batch_that_fails_has_failed_reports_of_every_ticket(batch: Server) -> None:
     """Nothing was trained: all is still known, and each ticket's own tests find it."""
-    ended = apply(batch, "bad", "--model", "model", *named(), "--profile", "quick", "--rounds", "1", "--lr", "1e-6", "--samples", "0")
+    ended = apply(
+        batch, "bad", "--model", "model", *named(), "--profile", "quick", "--rounds", "1", "--lr", "1e-6", "--samples", "0"
+    )
     assert ended.code == 1, ended.log
     folder = batch.place / "bad.failed"
     own = [audit(folder / "tickets" / str(number)) for number in (1, 2, 3)]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from xlforget.corpus.batches import by_length
 from xlforget.corpus.encode import Encoded, Encoder
 from xlforget.corpus.probes import Probe
 from xlforget.lm import Lm
@@ -88,17 +87,6 @@ def test_scores_do_not_depend_on_the_batch(lm: Lm, texts: list[Encoded], tokens:
         alone = token_scores(lm, [text])[0]
         assert got.logp == pytest.approx(alone.logp, abs=1e-4)
         assert got.hit.tolist() == alone.hit.tolist()
-
-
-@pytest.mark.parametrize("tokens", [1, 40, 100])
-def test_batches_hold_every_text_once_within_the_budget(texts: list[Encoded], tokens: int) -> None:
-    seen: list[int] = []
-    for batch in by_length(texts, tokens):
-        assert batch.ids.numel() <= tokens or len(batch.rows) == 1
-        for k, row in enumerate(batch.rows):
-            assert tuple(batch.ids[k][batch.attention[k].bool()].tolist()) == texts[row].ids
-        seen += batch.rows
-    assert sorted(seen) == list(range(len(texts)))
 
 
 def test_no_text_is_no_score(lm: Lm) -> None:
