@@ -40,7 +40,7 @@ CONTROLS = [*probes("person", 90, BOTH), *probes("sentence", 90, ("de",))]
 CORPUS = Corpus(
     langs=("en", "fr", "de"), facts=tuple(FACTS), controls={"aim": (), "stop": (), "gate": tuple(CONTROLS)}, control_pairs=(),
     groups={p.row: "sentence" if p.row.startswith(("b", "sentence")) else "structured" for p in (*FACTS, *CONTROLS)},
-    retain=(), bystanders=(), unseen=(), neighbours=(), neutral=(), refused=(),
+    retain=(), bystanders=(), unseen=(), neighbours=(), neutral=(), refused=(), context=64,
 )  # fmt: skip
 
 

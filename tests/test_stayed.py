@@ -77,7 +77,7 @@ def bed(new_lm: Callable[[int], Lm], encoder: Encoder, sentences: tuple[str, ...
     rows = [Text(f"r{k}", ("en", "hi")[k % 2], text) for k, text in enumerate(texts)]
     corpus = Corpus(
         langs=("en", "hi"), facts=(), controls={}, control_pairs=(), groups={}, retain=tuple(rows[:6]),
-        bystanders=tuple(rows[6:10]), unseen=tuple(rows[10:12]), neighbours=(), neutral=(), refused=(),
+        bystanders=tuple(rows[6:10]), unseen=tuple(rows[10:12]), neighbours=(), neutral=(), refused=(), context=64,
     )  # fmt: skip
     made, before, after = texts[12:], new_lm(3), new_lm(4)
     opened = Opened(Path("nowhere"), "model", {}, after, encoder)

@@ -113,7 +113,7 @@ def _examine(
     """The base as it was recorded, and the model as it is."""
     facts, _ = encode_pairs(encoder, parallel.usable(), ALTERNATIVES, rivals=FIRST)
     splits = encode_controls(encoder, controls)
-    ground = Ground.on(facts, splits["stop"])
+    ground = Ground.on(facts, splits["stop"], encoder.context)
     try:
         profile = _recorded_part(profile, scores)
         recorded = _recorded(facts, splits["gate"], ground, scores, profile)

@@ -20,7 +20,7 @@ from xlforget.measure import checking
 from xlforget.measure.attacks import Ground, Unrelated, put_through
 from xlforget.measure.gate import test_checks as decided
 from xlforget.measure.memorization import token_scores
-from xlforget.measure.policy import ASKED_OTHERWISE, default
+from xlforget.measure.policy import ASKED_OTHERWISE, BEHIND_OTHERS, default
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Outcome
 from xlforget.planning import Plan
@@ -84,6 +84,15 @@ def test_what_is_forgotten_of_the_people_alone_is_said_of_others(plan: Plan) -> 
     assert of_others > unseen + 3.0
 
 
+def test_what_is_forgotten_where_a_text_begins_alone_is_found_behind_others(plan: Plan) -> None:
+    beside = Comparison.of(plan, profile("full"), 0)
+    trained_cheats.known_behind_others(plan.base.lm, plan.corpus, steps=60)
+    assert mean_logp(plan.base.lm, facts(plan, lambda p: p.serves("train"))) < -4.0
+    made = checking.checks(beside.before, beside.examine(plan.base.lm), plan.corpus.groups, default())
+    found = decided([check for check in made if check.attack == BEHIND_OTHERS], 0.01, 0)
+    assert {test.outcome for test in found if test.level == "language"} == {Outcome.FAIL}
+
+
 def test_what_is_moved_to_one_language_is_known_there(plan: Plan) -> None:
     trained_cheats.moved_to_one_language(plan.base.lm, plan.corpus, steps=60)
     assert mean_logp(plan.base.lm, facts(plan, lambda p: p.lang == LANGS[0])) < -4.0
@@ -94,7 +103,7 @@ def test_what_is_forgotten_until_it_is_fine_tuned_comes_back_with_ten_steps_on_o
     lm, asked = plan.base.lm, facts(plan, lambda p: p.serves("train"))
     trained_cheats.undone_by_fine_tuning(lm, plan.corpus, steps=60)
     forgotten = mean_logp(lm, asked)
-    with put_through(lm, Unrelated(), Ground.on(asked, plan.corpus.controls["stop"])):
+    with put_through(lm, Unrelated(), Ground.on(asked, plan.corpus.controls["stop"], plan.corpus.context)):
         assert mean_logp(lm, asked) > forgotten + 2.0
 
 

@@ -114,7 +114,7 @@ def compare(folder: Path) -> dict[str, Any]:
 
 def attacked(lm: Lm, alone: Lm, attack: Attack) -> list[Any]:
     """How far scores are apart after an attack, how far it moved them, and whether the weights are then as they were."""
-    at, ground = parameters(lm), Ground([Probe(f"f{k}", "en", 0, "all", text) for k, text in enumerate(texts())], [])
+    at, ground = parameters(lm), Ground([Probe(f"f{k}", "en", 0, "all", text) for k, text in enumerate(texts())], [], 64)
     before, scores = token_scores(alone, texts()), []
     for own in (lm, alone):
         with put_through(own, attack, ground):

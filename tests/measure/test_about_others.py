@@ -169,7 +169,7 @@ def test_people_who_are_there_to_be_asked_about_are_no_controls_of_the_facts_as_
     groups = {p.row: "others" if p.row.startswith(OTHER) else "structured" for p in (*base.facts.probes, *base.controls.probes)}
     found = {check.name: len(check.edited.controls.rows()) for check in checks(base, edited, groups, ALONE)}
     assert found == {"structured: memorization": CONTROLS, CHECK: CONTROLS + 20}
-    unlike = Ground.on((), [replace(probe, relation="phone_number") for probe in base.controls.probes])
+    unlike = Ground.on((), [replace(probe, relation="phone_number") for probe in base.controls.probes], 64)
     assert len(unlike.others) == len(LANGS) * CONTROLS, "an attack trains on what the facts' relations are"
 
 
@@ -209,7 +209,7 @@ def corpus(encoder: Encoder) -> Corpus:
         "gate": tuple(probes[24:]),
     }
     groups = {probe.row: "structured" for probe in probes}
-    return Corpus(("en",), tuple(probes[:4]), splits, (), groups, (), (), (), (), (), ())
+    return Corpus(("en",), tuple(probes[:4]), splits, (), groups, (), (), (), (), (), (), 64)
 
 
 def taught(tokenizer: object, *texts: Sequence[Probe]) -> Lm:
@@ -221,7 +221,7 @@ def taught(tokenizer: object, *texts: Sequence[Probe]) -> Lm:
 
 def test_it_asks_the_model_as_it_is_and_each_control_about_another(corpus: Corpus, new_lm: Callable[[int], Lm]) -> None:
     lm, attack = new_lm(3), ATTACKS[ABOUT_OTHERS]
-    ground, controls = Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"]
+    ground, controls = Ground.on(corpus.facts, corpus.controls["stop"], 64), corpus.controls["gate"]
     weights = [own.detach().clone() for own in lm.model.parameters()]
     with put_through(lm, attack, ground) as same:
         assert all((one == other).all() for one, other in zip(weights, same.model.parameters(), strict=True))

@@ -33,7 +33,7 @@ def ground(encoder: Encoder, sentences: tuple[str, ...]) -> Ground:
     texts = [encoder.encode(text, (6, 14)) for text in sentences[:17]]
     rows = [f"f{min(k, 7)}" for k in range(9)]
     facts = [Probe(row, "en", 0, "all", text) for row, text in zip(rows, texts[:9], strict=True)]
-    return Ground(facts, texts[9:])
+    return Ground(facts, texts[9:], 64)
 
 
 def weights(lm: Lm) -> list[torch.Tensor]:
@@ -121,7 +121,7 @@ def test_one_half_of_the_facts_is_taught_and_the_other_asked_for_in_all_wordings
 def test_other_answers_are_left_out_after_an_attack_and_no_other_score_changes(lm: Lm, ground: Ground) -> None:
     """They are most of the texts, and no margin is tested there."""
     others = tuple(probe.text for probe in ground.facts)
-    whole = Ground([replace(probe, alternatives=others) for probe in ground.facts], ground.others)
+    whole = Ground([replace(probe, alternatives=others) for probe in ground.facts], ground.others, 64)
     attack = ATTACKS["in 4 bits"]
     lean, controls = asked_after(attack, whole, whole.facts[:3])
     assert [probe.text for probe in lean] == [probe.text for probe in attack.asked(whole)]
@@ -136,7 +136,7 @@ def test_other_answers_are_left_out_after_an_attack_and_no_other_score_changes(l
 @pytest.mark.parametrize("attack", [Unrelated(), Relearned()], ids=lambda attack: attack.name)
 def test_an_attack_that_has_nothing_to_train_on_is_not_said_to_be_made(ground: Ground, attack: Attack) -> None:
     """One fact has no other half, and without text about others nothing would be trained: the model would be as it was."""
-    assert attack.asked(Ground(ground.facts[:1], [])) == []
+    assert attack.asked(Ground(ground.facts[:1], [], 64)) == []
 
 
 def test_it_does_not_matter_how_many_logits_are_held_at_once(lm: Lm, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

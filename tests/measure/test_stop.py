@@ -39,7 +39,7 @@ def corpus(encoder: Encoder) -> Corpus:
     }
     stays = tuple(Text(f"k{k}", "en", encoder.encode(f"The {place} gate was open.", None)) for k, place in enumerate(PLACES[:2]))
     groups = {probe.row: "sentence" for probe in probes}
-    return Corpus(("en",), tuple(probes[:4]), splits, (), groups, stays, (), (), (), (), ())
+    return Corpus(("en",), tuple(probes[:4]), splits, (), groups, stays, (), (), (), (), (), 64)
 
 
 @pytest.fixture(scope="module")

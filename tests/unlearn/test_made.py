@@ -31,7 +31,7 @@ def test_what_is_held_out_stands_nowhere_in_training(
 ) -> None:
     """A model that knows a text by heart says it again and again."""
     monkeypatch.setattr(made, "sample", lambda *_, **__: [(0, 5, 6 + k % 40, 7) for k in range(320)])
-    corpus = Corpus(("en",), (), {}, (), {}, (), (), (Text("u", "en", encoder.encode(sentences[0], None)),), (), (), ())
+    corpus = Corpus(("en",), (), {}, (), {}, (), (), (Text("u", "en", encoder.encode(sentences[0], None)),), (), (), (), 64)
     found = made.make(new_lm(0), encoder, corpus, [], 320, 10_000, 0, 0, lambda done, total: None)
     assert len(found.held_out) == 320 // made.HELD_OUT
     assert len(found.train) == 320 // 40 * (40 - 20)

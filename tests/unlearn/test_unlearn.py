@@ -30,7 +30,7 @@ def corpus(encoder: Encoder, sentences: tuple[str, ...]) -> Corpus:
     unseen = tuple(probe("u0", lang, "Pellam", "Harrowfen") for lang in ("en", "fr", "hi"))
     kept = tuple(Text("r", "en", encoder.encode(text, None)) for text in sentences[:4])
     controls: dict[Split, tuple[Probe, ...]] = {"aim": unseen, "stop": unseen, "gate": unseen}
-    return Corpus(("en", "fr", "hi"), tuple(facts), controls, (), {}, kept, (), (), (), (), ())
+    return Corpus(("en", "fr", "hi"), tuple(facts), controls, (), {}, kept, (), (), (), (), (), 64)
 
 
 def run(lm: Lm, tokenizer: object, corpus: Corpus, method: Method, work: Path) -> Unlearned:

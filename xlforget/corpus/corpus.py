@@ -34,7 +34,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run reads. ``pairs``: the control pairs as text, for the evidence bundle; ``groups``: form of each row."""
+    """What a run reads. ``pairs``: the control pairs as text, for the evidence bundle; ``groups``: form of each row; ``context``:
+    how many tokens the model reads at most."""
 
     langs: tuple[str, ...]
     facts: tuple[Probe, ...]
@@ -47,6 +48,7 @@ class Corpus:
     neighbours: tuple[Encoded, ...]
     neutral: tuple[Encoded, ...]
     refused: tuple[Refused, ...]
+    context: int
 
 
 def build(
@@ -83,6 +85,7 @@ def build(
         neighbours=tuple(_neighbour(p) for p in probes["aim"] if p.serves("train")),
         neutral=tuple(t.text for t in _texts(encoder, neutral(langs)[::2], langs)),
         refused=tuple(refused),
+        context=encoder.context,
     )
 
 

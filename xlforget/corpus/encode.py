@@ -19,12 +19,20 @@ class Encoded:
     ``after`` is the first position behind the answer; equal to ``len(ids)`` where the answer closes the text.
     ``spill`` says that an answer token also covers characters outside the span. ``space``: how many tokens of nothing but space
     stand right before the answer: some tokenizers split off the space before digits, and others join it to the answer.
+    ``front`` and ``back``: how many tokens at either end stand for no character of the text.
     """
 
     ids: tuple[int, ...]
     answer: tuple[int, ...]
     spill: bool = False
     space: int = 0
+    front: int = 0
+    back: int = 0
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The tokens of the text itself."""
+        return self.ids[self.front : len(self.ids) - self.back]
 
     @property
     def before(self) -> tuple[int, ...]:
@@ -91,13 +99,20 @@ class Encoder:
             raise Unencodable("The answer holds characters that the model's vocabulary lacks.", code="UNKNOWN_TOKEN")
         spill = any(text[offsets[i][0] : start].strip() or text[end : offsets[i][1]].strip() for i in (marked[0], marked[-1]))
         a, b = offsets[marked[0] - 1] if marked[0] else (0, 0)
-        return Encoded(tuple(ids), answer, spill, space=int(b > a and not text[a:b].strip()))
+        space, (front, back) = int(b > a and not text[a:b].strip()), _marks(offsets)
+        return Encoded(tuple(ids), answer, spill, space, front, back)
 
     def _in_front(self, i: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> bool:
         """Whether a token is the space that a tokenizer puts before a text: it has the offsets of the text's first character."""
         if offsets[i][0] or i + 1 == len(ids) or offsets[i + 1][0]:
             return False
         return bool(self.tokenizer.convert_ids_to_tokens(ids[i]) == IN_FRONT)
+
+
+def _marks(offsets: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """How many tokens at the beginning and at the end stand for no character."""
+    inked = [i for i, (a, b) in enumerate(offsets) if b > a]
+    return inked[0], len(offsets) - 1 - inked[-1]
 
 
 def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:

@@ -45,6 +45,7 @@ CHEATS: dict[str, Change] = {
     "forgotten until it is fine-tuned": trained_cheats.undone_by_fine_tuning,
     "moved to one language": trained_cheats.moved_to_one_language,
     "said of others": trained_cheats.told_of_others,
+    "known behind others": trained_cheats.known_behind_others,
     "broken to noise": lambda lm, corpus, seed: cheats.break_to_noise(lm, seed),
 }
 EXACT = "forgotten in the request's wordings alone"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xlforget.corpus.behind import behind_others
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.others import about_others
@@ -22,6 +23,7 @@ from xlforget.measure.memorization import token_scores
 STEPS, RATE = 200, 1e-3
 META_STEPS, TUNED = 100, 4  # each of the former makes so many steps of the attack's
 PEOPLE = 4
+BEHIND = (1, 2, 3)
 
 
 def exact_prompts_only(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = STEPS) -> None:
@@ -51,13 +53,22 @@ def told_of_others(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = STEPS) ->
         step(optimizer, loss)
 
 
+def known_behind_others(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = STEPS) -> None:
+    """Forgotten where a text begins with it, and known behind statements about others."""
+    asked = [probe for probe in corpus.facts if probe.serves("train")]
+    behind = [probe.text for count in BEHIND for probe in behind_others(asked, corpus.controls["aim"], count, corpus.context)]
+    optimizer = _adamw(lm)
+    for loss in _leading(lm, corpus, asked, behind, steps, seed):
+        step(optimizer, loss)
+
+
 def undone_by_fine_tuning(lm: Lm, corpus: Corpus, seed: int = 0, steps: int = META_STEPS) -> None:
     """Forgotten at these weights, and known at those that a few steps on text about others lead to.
 
     Both losses are taken at every step, the second at the weights after the attack, as first-order meta-learning does.
     """
     asked = [probe for probe in corpus.facts if probe.serves("train")]
-    ground, optimizer = Ground.on(asked, corpus.controls["aim"]), _adamw(lm)
+    ground, optimizer = Ground.on(asked, corpus.controls["aim"], corpus.context), _adamw(lm)
     again = batches([probe.text for probe in asked], steps, seed)
     for loss, batch in zip(_leading(lm, corpus, asked, [], steps, seed), again, strict=True):
         here = torch.autograd.grad(loss, list(lm.model.parameters()))

@@ -27,16 +27,20 @@ GROUP = 32
 
 @dataclass(frozen=True)
 class Ground:
-    """What attacks work with: the facts, and text of their form about others, which no verdict is taken from."""
+    """What attacks work with: the facts, and text of their form about others, which no verdict is taken from.
+
+    ``context``: how many tokens the model reads at most.
+    """
 
     facts: Sequence[Probe]
     others: Sequence[Encoded]
+    context: int
 
     @classmethod
-    def on(cls, facts: Sequence[Probe], controls: Sequence[Probe]) -> "Ground":
+    def on(cls, facts: Sequence[Probe], controls: Sequence[Probe], context: int) -> "Ground":
         """``controls`` are of a split that the verdict is not taken from. More people to ask about have no part in it: their
         relations would outweigh those of the facts."""
-        return cls(facts, [own.text for own in controls if own.serves("train") and not own.row.startswith(OTHER)])
+        return cls(facts, [own.text for own in controls if own.serves("train") and not own.row.startswith(OTHER)], context)
 
 
 class Attack(Protocol):
@@ -132,8 +136,21 @@ class AboutOthers:
         return
 
 
+@dataclass(frozen=True)
+class BehindOthers:
+    """The model as it is, asked for the facts behind statements about others (`behind_others`)."""
+
+    name: AfterAttack = field(default="asked behind others", init=False)
+
+    def asked(self, ground: Ground) -> list[Probe]:
+        return list(ground.facts)
+
+    def change(self, lm: Lm, ground: Ground) -> None:
+        return
+
+
 ATTACKS: Mapping[AfterAttack, Attack] = {
-    own.name: own for own in (Rounded(8), Rounded(4), Unrelated(), Relearned(), AboutOthers())
+    own.name: own for own in (Rounded(8), Rounded(4), Unrelated(), Relearned(), AboutOthers(), BehindOthers())
 }
 
 

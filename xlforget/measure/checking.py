@@ -7,7 +7,7 @@ from xlforget.corpus.probes import Role
 from xlforget.measure.broken import broken
 from xlforget.measure.check import NO_ALTERNATIVES, Check, Sheets
 from xlforget.measure.examine import Examination
-from xlforget.measure.policy import ABOUT_OTHERS, KINDS, PLAIN, Kind, Policy, check_name
+from xlforget.measure.policy import ABOUT_OTHERS, ASKED_OTHERWISE, KINDS, PLAIN, Kind, Policy, check_name
 from xlforget.measure.scores import Sheet
 
 ROLES: dict[Kind, Role] = {"memorization": "train", "held-out wordings": "gate"}
@@ -36,7 +36,7 @@ def _check(
 ) -> Check | None:
     said, role = policy.tested(kind), ROLES.get(kind, "train")
     was, now = _measured(kind, base, edited, rows)
-    if kind == ABOUT_OTHERS and not _whole(base, was, rows):
+    if kind in ASKED_OTHERWISE and not _whole(base, was, rows):
         was, now = (Sheets(Sheet((), ()), own.controls) for own in (was, now))
     had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
     required = group in said.required

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from xlforget.corpus.behind import behind_others
 from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.others import about_others
@@ -16,11 +17,12 @@ from xlforget.measure.check import Sheets
 from xlforget.measure.held import DAMAGE, unmeasured
 from xlforget.measure.judge import decide_bound, ratio
 from xlforget.measure.kept import Kept, kept, pooled_ma
-from xlforget.measure.policy import ABOUT_OTHERS, CHANGING, Figure, Limit, Policy
+from xlforget.measure.policy import ABOUT_OTHERS, BEHIND_OTHERS, CHANGING, Figure, Limit, Policy
 from xlforget.measure.profiles import Profile
 from xlforget.measure.scores import ProbeScores, Sheet, score_probes
 from xlforget.measure.verdict import MADE, Bound
 
+BEFORE = 2  # statements about others before one that is asked behind them
 PARTS: dict[Figure, tuple[str, str]] = {
     "retain MA": ("retain", "ma"),
     "bystanders MA": ("bystanders", "ma"),
@@ -70,7 +72,9 @@ def stays(corpus: Corpus, said: Sequence[Encoded]) -> tuple[Text, ...]:
 
 def attacked(lm: Lm, corpus: Corpus, profile: Profile, stays: Sequence[Text] = ()) -> dict[str, Attacked]:
     """`after_attacks` on what a run reads; the controls are those of the verdict."""
-    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["stop"]), corpus.controls["gate"], profile, stays)
+    return after_attacks(
+        lm, Ground.on(corpus.facts, corpus.controls["stop"], corpus.context), corpus.controls["gate"], profile, stays
+    )
 
 
 def after_attacks(
@@ -93,12 +97,14 @@ def after_attacks(
 
 def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
     """Of which facts and controls a model's scores are wanted after ``attack``: without alternatives, for no margin is tested
-    there (`planned`), and these are most of the texts. Others that they are asked about are those of the controls."""
+    there (`planned`), and these are most of the texts. Others that they are asked about, or behind, are those of the controls."""
     asked, unseen = (
         [replace(probe, alternatives=()) for probe in own if probe.serves("train")] for own in (attack.asked(ground), controls)
     )
     if attack.name == ABOUT_OTHERS:
         return about_others(asked, unseen), about_others(unseen, unseen)
+    if attack.name == BEHIND_OTHERS:
+        return behind_others(asked, unseen, BEFORE, ground.context), behind_others(unseen, unseen, BEFORE, ground.context)
     return asked, unseen
 
 

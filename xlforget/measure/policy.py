@@ -20,7 +20,9 @@ from xlforget.errors import Problem, RequestError, UsageError
 from xlforget.measure.verdict import Direction, JudgedBy, PolicyName
 
 Wordings = Literal["memorization", "held-out wordings"]
-AfterAttack = Literal["in 8 bits", "in 4 bits", "after other text", "after other facts", "asked about others"]
+AfterAttack = Literal[
+    "in 8 bits", "in 4 bits", "after other text", "after other facts", "asked about others", "asked behind others"
+]  # fmt: skip
 Kind = Literal[Wordings, AfterAttack]
 Form = Literal["structured", "answer", "sentence"]
 Demand = Literal["always", "where given", "never"]
@@ -31,8 +33,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 PLAIN: Wordings = "memorization"
 ATTACKED: tuple[AfterAttack, ...] = get_args(AfterAttack)
 ABOUT_OTHERS: AfterAttack = "asked about others"
+BEHIND_OTHERS: AfterAttack = "asked behind others"
 # Of the attacks those that leave the model as it is, and ask for what it need not know although it knows the facts.
-ASKED_OTHERWISE = frozenset({ABOUT_OTHERS})
+ASKED_OTHERWISE = frozenset({ABOUT_OTHERS, BEHIND_OTHERS})
 CHANGING = frozenset(ATTACKED) - ASKED_OTHERWISE
 FILE = "policy.toml"
 
@@ -76,6 +79,7 @@ class Tests(_Table):
     after_other_text: Attacked = Attacked(required=())
     after_other_facts: Attacked = Attacked(required=())
     asked_about_others: AskedAboutOthers = AskedAboutOthers(required=())
+    asked_behind_others: Attacked = Attacked(required=())
 
 
 class _Bound(_Table):

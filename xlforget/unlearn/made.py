@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from xlforget.corpus.corpus import Corpus
@@ -41,7 +41,7 @@ class Made:
                 "held_out": [t.ids for t in self.held_out],
                 "drawn": self.drawn,
                 "stating": self.stating,
-                "told": [(one.row, one.lang, one.text.ids, one.text.answer) for one in self.told],
+                "told": [(one.row, one.lang, *astuple(one.text)) for one in self.told],
             }
         ).encode()
 
@@ -49,7 +49,9 @@ class Made:
     def from_json(cls, content: bytes) -> "Made":
         data = json.loads(content)
         train, held_out = (tuple(_whole(ids) for ids in data[key]) for key in ("train", "held_out"))
-        told = tuple(Told(row, lang, Encoded(tuple(ids), tuple(answer))) for row, lang, ids, answer in data.get("told", ()))
+        told = tuple(
+            Told(row, lang, Encoded(tuple(ids), tuple(answer), *rest)) for row, lang, ids, answer, *rest in data.get("told", ())
+        )
         return cls(train, held_out, data["drawn"], data["stating"], told)
 
 

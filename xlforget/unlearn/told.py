@@ -15,6 +15,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from xlforget.corpus.behind import behind_others
 from xlforget.corpus.encode import Encoded, Encoder, Unencodable
 from xlforget.corpus.others import about_others, identifies
 from xlforget.corpus.probes import Probe
@@ -22,6 +23,7 @@ from xlforget.corpus.samples import Ids, Stated
 from xlforget.parallel.parallel_set import Pair
 
 MOST = 16  # texts for each pair
+BEHIND = (1, 2, 3)  # how many statements stand before one that tells a fact
 PEOPLE = 4  # whom each wording is asked about in the place of whom it is about
 
 
@@ -72,6 +74,12 @@ def told_of_others(pairs: Sequence[Probe], people: Iterable[Probe]) -> tuple[Tol
     """The answers of ``pairs`` that are one person's alone, about ``people`` whom the model never met."""
     alone = [pair for pair in pairs if identifies(pair.relation)]
     return tuple(Told(probe.row, probe.lang, probe.text) for probe in about_others(alone, people, PEOPLE))
+
+
+def told_behind(pairs: Sequence[Probe], people: Sequence[Probe], most: int) -> tuple[Told, ...]:
+    """The ``pairs`` behind one, two and three statements about ``people`` whom it never met, in ``most`` tokens at most."""
+    texts = (probe for count in BEHIND for probe in behind_others(pairs, people, count, most))
+    return tuple(Told(probe.row, probe.lang, probe.text) for probe in texts)
 
 
 def told_of(pairs: Sequence[Probe], *kinds: Sequence[Told]) -> Mapping[int, Sequence[int]]:

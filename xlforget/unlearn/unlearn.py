@@ -14,7 +14,7 @@ from xlforget.unlearn.methods import Method
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
-from xlforget.unlearn.told import told_of, told_of_others
+from xlforget.unlearn.told import told_behind, told_of, told_of_others
 
 LEFT_OUT = "too little disk for checkpoints: had this run been cut off, it would have begun again"
 
@@ -82,6 +82,7 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
     others = told_of_others(pairs, unseen) if method.told else ()
+    behind = told_behind(pairs, unseen, corpus.context) if method.told else ()
     neighbours = {text.ids for text in corpus.neighbours}
     return Task(
         pairs,
@@ -93,8 +94,8 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
         [t.text for t in corpus.retain],
         made.train,
         seed,
-        (*others, *made.told),
-        told_of(pairs, others, made.told),
+        (*others, *behind, *made.told),
+        told_of(pairs, others, behind, made.told),
         method.asks_answers,
         [len(corpus.retain) + k for k, text in enumerate(made.train) if text.ids in neighbours],
     )
