@@ -27,7 +27,7 @@ PROFILES = {
     one.name: one
     for one in (
         Profile("quick", elsewhere=False),
-        Profile("standard", ("in 4 bits", "after other text", "asked about others")),
+        Profile("standard", ("in 4 bits", "after other text", "asked about others", "asked behind others")),
         Profile("full", ATTACKED),
     )
 }
