@@ -18,6 +18,7 @@ import numpy as np
 from xlforget import model_io
 from xlforget.asked import Apply
 from xlforget.comparison import Comparison
+from xlforget.corpus.behind import behind_others
 from xlforget.corpus.others import about_others, identifies
 from xlforget.corpus.probes import Probe
 from xlforget.experiments import distance, gate_tables, invented_data, results
@@ -27,9 +28,9 @@ from xlforget.experiments.planted import AS_IT_WAS, ERASED, RETRAINED, Planted, 
 from xlforget.experiments.runs import Commands, Say
 from xlforget.experiments.sets import Part, Set
 from xlforget.measure.check import Check, Sheets
-from xlforget.measure.examine import sheet
+from xlforget.measure.examine import BEFORE, sheet
 from xlforget.measure.gate import test_checks
-from xlforget.measure.policy import ABOUT_OTHERS
+from xlforget.measure.policy import ABOUT_OTHERS, BEHIND_OTHERS
 from xlforget.measure.profiles import profile
 from xlforget.measure.scores import Sheet
 from xlforget.measure.verdict import Outcome
@@ -162,7 +163,8 @@ def size(plan: Plan, sets: int, say: Say) -> dict[str, int]:
         for splits in (("aim", "stop"), ("gate",))
     )
     alone, beside = ([probe for probe in own if identifies(probe.relation)] for own in (held, controls))
-    asked: list[tuple[str | None, list[Probe], list[Probe]]] = [(None, held, controls)]
+    behind = (behind_others(own, controls, BEFORE, corpus.context) for own in (held, controls))
+    asked: list[tuple[str | None, list[Probe], list[Probe]]] = [(None, held, controls), (BEHIND_OTHERS, *behind)]
     if alone:
         asked.append((ABOUT_OTHERS, about_others(alone, controls), about_others(beside, controls)))
     scored = [(attack, sheet(plan.base.lm, own), sheet(plan.base.lm, unseen)) for attack, own, unseen in asked]
