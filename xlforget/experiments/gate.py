@@ -163,8 +163,8 @@ def size(plan: Plan, sets: int, say: Say) -> dict[str, int]:
         for splits in (("aim", "stop"), ("gate",))
     )
     alone, beside = ([probe for probe in own if identifies(probe.relation)] for own in (held, controls))
-    behind = (behind_others(own, controls, BEFORE, corpus.context) for own in (held, controls))
-    asked: list[tuple[str | None, list[Probe], list[Probe]]] = [(None, held, controls), (BEHIND_OTHERS, *behind)]
+    after, beyond = (behind_others(own, controls, BEFORE, corpus.context) for own in (held, controls))
+    asked: list[tuple[str | None, list[Probe], list[Probe]]] = [(None, held, controls), (BEHIND_OTHERS, after, beyond)]
     if alone:
         asked.append((ABOUT_OTHERS, about_others(alone, controls), about_others(beside, controls)))
     scored = [(attack, sheet(plan.base.lm, own), sheet(plan.base.lm, unseen)) for attack, own, unseen in asked]
