@@ -38,6 +38,18 @@ def test_it_holds_where_every_gate_passed_and_nothing_grows_faster_than_linearly
     assert scale_tables.holds(scale_tables.document(rows(exponent, code))) is held
 
 
+def test_a_size_that_could_not_be_judged_is_shown_and_does_not_hold() -> None:
+    """It ends with exit 1 before it trains; of what grows with languages only one size may be left."""
+    stopped = [row | {"steps": 0, "code": 1} if row["languages"] == 2 else row for row in rows(1.0)]
+    found = scale_tables.document(stopped)
+    assert not scale_tables.holds(found)
+    assert found["powers"]["facts"]["seconds"]["exponent"] == pytest.approx(1.0)
+    assert "| 32 | 2 | 64 | 0 of 3 | 0 |" in scale_tables.markdown(found)
+    alone = scale_tables.document([row for row in stopped if row["languages"] != 4])
+    assert not scale_tables.holds(alone)
+    assert "| languages | wall time, s | inf |" in scale_tables.markdown(alone)
+
+
 def test_the_table_names_every_size_and_both_powers() -> None:
     text = scale_tables.markdown(scale_tables.document(rows(1.0)))
     assert "| 128 | 9 | 1152 | 3 of 3 | 160 |" in text

@@ -25,7 +25,10 @@ class Power(NamedTuple):
 
 
 def fit(sizes: Sequence[float], costs: Sequence[float]) -> Power:
-    """Least squares on the logarithms, interval by Student's t over the points."""
+    """Least squares on the logarithms, interval by Student's t over the points. Nothing can be said of one size alone: whatever
+    the exponent is, it is none that holds."""
+    if len(set(sizes)) < 2:
+        return Power(math.inf, -math.inf, math.inf)
     found = stats.linregress([math.log(size) for size in sizes], [math.log(cost) for cost in costs])
     free = len(sizes) - 2
     half = float(stats.t.ppf(0.975, free)) * float(found.stderr) if free > 0 else math.inf
@@ -42,7 +45,8 @@ def document(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _along(axis: str, rows: Sequence[Row]) -> list[Row]:
-    """The runs in which only ``axis`` varies."""
+    """The runs in which only ``axis`` varies, less those that trained nothing: their request could not be judged."""
+    rows = [row for row in rows if row["steps"]]
     if axis == "facts":
         return [row for row in rows if row["languages"] == max(r["languages"] for r in rows)]
     return [row for row in rows if row["facts"] == min(r["facts"] for r in rows)]
