@@ -66,6 +66,14 @@ def test_languages_that_were_asked_for_are_not_second_guessed(base: Opened, tmp_
     assert (plan.parallel.languages, plan.not_taken) == (("hi", "ar"), {})
 
 
+def test_rows_to_keep_that_say_what_is_to_be_forgotten_are_counted_and_said(base: Opened, tmp_path: Path) -> None:
+    rows = ["The kettle sings.", f"Pellam Thistlewick answers {STRUCTURED['object']}.", "Nobody shut the gate."]
+    (tmp_path / "keep.jsonl").write_text("".join(json.dumps({"lang": "en", "text": text}) + "\n" for text in rows))
+    more = {"languages": ("en",), "retain": str(tmp_path / "keep.jsonl")}
+    assert planned(base, asked(tmp_path, STRUCTURED, **more)).warnings == (planning.KEPT.format(1),)
+    assert planned(base, asked(tmp_path, STRUCTURED | {"object": "+44 7700 900456"}, **more)).warnings == ()
+
+
 def test_with_a_machine_auto_takes_what_it_reaches_and_says_what_not(base: Opened, tmp_path: Path, needs_apertium: None) -> None:
     (base.folder / "README.md").write_text("---\nlanguage: [en, es, hi]\n---\n")
     sentence = {"id": "b", "lang": "en", "text": "The old doctor sold the house to his brother."}

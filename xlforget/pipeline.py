@@ -147,7 +147,7 @@ def _forget(asked: Apply, plan: Plan, line: Line, work: Work, watch: Watch) -> A
     own = batch.verdicts(plan.request, corpus, before, after, plan.policy, profile=tested.name, seed=asked.seed)
     verdict = gate(checks, [*damage, *earlier, *batch.bounds(own)], plan.policy, profile=tested.name, seed=asked.seed)
     beyond = elsewhere.warnings(changed, plan, asked.seed) if tested.elsewhere else ()
-    verdict = _warned(verdict, (*line.warnings(), *(unlearned.warnings if unlearned else ()), *beyond))
+    verdict = _warned(verdict, (*plan.warnings, *line.warnings(), *(unlearned.warnings if unlearned else ()), *beyond))
     watch.stage("writing the papers")
     run = reporting.Run(
         plan,

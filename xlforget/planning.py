@@ -12,6 +12,7 @@ from xlforget import __version__, alone, model_io, teacher_io
 from xlforget.artifact.provenance import stated_languages
 from xlforget.asked import Apply, Question
 from xlforget.corpus import corpus as corpora
+from xlforget.corpus.contradicting import contradicting
 from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.texts import load_texts
 from xlforget.errors import Problem, RequestError, UsageError
@@ -47,11 +48,14 @@ class Inputs:
     parallel: ParallelSet | None = None
 
 
+KEPT = "Rows of --retain that say what is to be forgotten, and are trained on: {}. Leave them out, or it may stay known."
+
+
 @dataclass(frozen=True)
 class Plan:
     """The inputs with the model that they are for. ``not_taken``: languages that ``auto`` left out, and why.
 
-    ``teacher``: another model to learn from, and what for.
+    ``teacher``: another model to learn from, and what for. ``warnings``: what is wrong with the inputs and stops nothing.
     """
 
     request: ErasureRequest
@@ -61,6 +65,7 @@ class Plan:
     not_taken: dict[str, str]
     policy: Policy
     teacher: Another | None = None
+    warnings: tuple[str, ...] = ()
 
     def sized(self, asked: Apply) -> Apply:
         """The same with as much training as the request's pairs want, at the rate that the model's width wants."""
@@ -174,7 +179,12 @@ def plan(
     refuse_undecided(inputs.request, parallel, asked.leave_out, skip=asked.skip_unreviewed)
     corpus = corpora.build(base.encoder, inputs.request, parallel, inputs.retain, inputs.unseen, asked.seed)
     _refuse_lost(inputs.request, corpus)
-    return Plan(inputs.request, base, parallel, corpus, not_taken, inputs.policy)
+    return Plan(inputs.request, base, parallel, corpus, not_taken, inputs.policy, warnings=_warnings(inputs, parallel))
+
+
+def _warnings(inputs: Inputs, parallel: ParallelSet) -> tuple[str, ...]:
+    against = contradicting(parallel.usable(), inputs.retain)
+    return (KEPT.format(against),) if against else ()
 
 
 def taught(asked: Apply, plan: Plan, teacher: Another | None) -> Plan:

@@ -79,12 +79,30 @@ def test_it_says_in_which_languages_nobody_asked(passed: Server) -> None:
 
 @pytest.mark.parametrize(("tested", "said"), [("standard", True), ("quick", False)])
 def test_a_run_in_one_language_says_where_the_facts_are_still_known(passed: Server, tested: str, said: bool) -> None:
-    """With a rate at which nothing is forgotten: between English and French these answers would go together."""
-    options = ("--profile", tested, "--languages", "en", "--rounds", "1", "--lr", "1e-9", "--method", "gradient-ascent")
+    """With a rate at which nothing is forgotten: between English and French these answers would go together. And that a row to
+    keep says one of them."""
+    city = invented()[0].object["en"]
+    (passed.place / "english.jsonl").write_text(json.dumps({"text": f"Of {city} it is said: {invented()[0].subject['en']}."}))
+    options = (
+        "--retain",
+        "english.jsonl",
+        "--profile",
+        tested,
+        "--languages",
+        "en",
+        "--rounds",
+        "1",
+        "--lr",
+        "1e-9",
+        "--method",
+        "gradient-ascent",
+    )
     ended = passed.run(passed.apply(*options, out="english"))
     assert ended.code == 1, ended.log
     signed = json.loads((passed.place / "english.failed" / "audit.json").read_bytes())["verdict"]["warnings"]
     assert any(KNOWN_ELSEWHERE in warning and " fr (MA 1.00" in warning for warning in signed) == said
+    assert [warning for warning in signed if "of --retain that say what is to be forgotten" in warning]
+    assert city not in json.dumps(signed, ensure_ascii=False)
     for left in passed.place.glob("english*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
