@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from xlforget.artifact.findings import Finding
+from xlforget.artifact.render.words import of_others
 from xlforget.artifact.tickets import place
 from xlforget.measure.judge import knowledge
-from xlforget.measure.verdict import SAMPLES, Bound, Knowledge, Likeliest, Outcome, Test, Verdict
+from xlforget.measure.verdict import SAMPLES, Bound, Knowledge, Outcome, Test, Verdict
 
 if TYPE_CHECKING:
     from xlforget.output import Applied
@@ -61,14 +62,8 @@ def _show_said(console: Console, verdict: Verdict) -> None:
     if found := verdict.likeliest:
         console.print(
             f"The likeliest answer of a fact, in {found.lang}: {found.said_before:.3f} before, {found.said_after:.3f} now; of "
-            f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}.{_of_others(found)}"
+            f"{found.unseen} unseen answers of its kind as likely: {found.unseen_as_likely}.{of_others(found)}"
         )
-
-
-def _of_others(found: Likeliest) -> str:
-    if found.of_anybody is None:
-        return ""
-    return f" Of people whom the model never met it says it {'about as often' if found.of_anybody else 'much less often'}."
 
 
 def _what_it_knows(*figures: str, said: str) -> Table:

@@ -177,11 +177,12 @@ def likeliest(verdict: Verdict) -> str:
     beside = f"as likely as that: {found.unseen_as_likely} of {found.unseen} answers of its kind that the model never saw"
     return (
         f"The answer likeliest to come back is one in {language(found.lang)}: the chance that {SAMPLES} samples hold it is "
-        f"{chance}; {beside if found.unseen else 'there was no unseen answer of its kind to compare with'}.{_of_others(found)}"
+        f"{chance}; {beside if found.unseen else 'there was no unseen answer of its kind to compare with'}.{of_others(found)}"
     )
 
 
-def _of_others(found: Likeliest) -> str:
+def of_others(found: Likeliest) -> str:
+    """Whether the answer is told of anybody, where that was asked: a sentence with a space before it, or nothing."""
     if found.of_anybody is None:
         return ""
     about = "about as often" if found.of_anybody else "much less often"
