@@ -77,8 +77,9 @@ def told_of_others(pairs: Sequence[Probe], people: Iterable[Probe]) -> tuple[Tol
 
 
 def told_behind(pairs: Sequence[Probe], people: Sequence[Probe], most: int) -> tuple[Told, ...]:
-    """The ``pairs`` behind one, two and three statements about ``people`` whom it never met, in ``most`` tokens at most."""
-    texts = (probe for count in BEHIND for probe in behind_others(pairs, people, count, most))
+    """The structured ones of ``pairs`` behind one, two and three statements about ``people`` whom the model never met."""
+    structured = [pair for pair in pairs if pair.relation]
+    texts = (probe for count in BEHIND for probe in behind_others(structured, people, count, most))
     return tuple(Told(probe.row, probe.lang, probe.text) for probe in texts)
 
 
