@@ -67,9 +67,9 @@ class Head:
         return max(LEAST_ELSEWHERE, ELEMENTS_ELSEWHERE // entries)
 
     def chain(self, slope: Tensor, logits: Tensor) -> Tensor:
-        """A gradient in ``logits``, [N, V], as one in the linear map's outputs; changes ``slope`` in place."""
+        """A gradient in ``logits``, [N, V], as one in the linear map's outputs. Both are written over."""
         if self.cap is not None:
-            slope.mul_(1 - (logits / self.cap) ** 2)
+            slope.mul_(logits.div_(self.cap).square_().neg_().add_(1))
         return slope if self.scale == 1.0 else slope.mul_(self.scale)
 
     def frozen(self) -> "Head":

@@ -21,7 +21,7 @@ def request_of(place: Path, ticket: int) -> None:
 def forget(server: Server, ticket: int, model: str, *more: str, out: str = "") -> Ended:
     out = out or f"t{ticket}"
     args = ["apply", f"t{ticket}.jsonl", "--model", model, "--out", out, "--keep", f"{out}.xfset", "--seal-to", "dpo.pub"]
-    options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "4", "--lr", "6e-3", "--samples", "256"]
+    options = ["--key", "k.pem", "--languages", ",".join(LANGS), "--rounds", "4", "--lr", "6e-3", "--samples", "1024"]
     return server.run([*args, *options, "--ticket", f"DSR-{ticket}", *more])
 
 

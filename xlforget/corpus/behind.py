@@ -1,6 +1,6 @@
 """Statements behind others: who forgot how a text begins, and not what it says, tells the fact in the middle of a longer one.
 
-A statement is put behind statements about people of whom no fact is, in the same language, as in a list or on a page. Token by
+A statement is put behind statements about people of whom no fact is, in the same language. Token by
 token, which needs no words.
 """
 
@@ -16,16 +16,17 @@ from xlforget.corpus.probes import Probe
 def behind_others(probes: Sequence[Probe], others: Iterable[Probe], count: int, most: int) -> list[Probe]:
     """Each of ``probes`` behind ``count`` of ``others`` of its language, of other rows and by chance, in ``most`` tokens at most.
 
-    Without alternatives. Where nothing stands in the language to be put in front, or nothing fits, there is no text.
+    Without alternatives. There is no text where nobody else is spoken of in the language, and where no whole statement fits.
     """
     spoken: dict[str, list[Probe]] = defaultdict(list)
     for one in others:
         spoken[one.lang].append(one)
     found = []
     for probe in probes:
-        said = [token for one in _drawn(probe, spoken[probe.lang], count) for token in one.text.inner]
+        before = [one.text.inner for one in _drawn(probe, spoken[probe.lang], count)]
+        said = [token for text in before for token in text]
         room = min(len(said), most - len(probe.text.ids))
-        if room > 0:
+        if before and room >= len(before[-1]):
             found.append(replace(probe, text=_behind(probe.text, said[len(said) - room :]), alternatives=(), rivals=()))
     return found
 

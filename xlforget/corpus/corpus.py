@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xlforget.corpus import controls as controls_room
 from xlforget.corpus.controls import SPLITS, Split, group_of, split_of
@@ -48,7 +48,7 @@ class Corpus:
     neighbours: tuple[Encoded, ...]
     neutral: tuple[Encoded, ...]
     refused: tuple[Refused, ...]
-    context: int
+    context: int = field(compare=False)
 
 
 def build(

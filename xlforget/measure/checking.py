@@ -7,7 +7,7 @@ from xlforget.corpus.probes import Role
 from xlforget.measure.broken import broken
 from xlforget.measure.check import NO_ALTERNATIVES, Check, Sheets
 from xlforget.measure.examine import Examination
-from xlforget.measure.policy import ABOUT_OTHERS, ASKED_OTHERWISE, KINDS, PLAIN, Kind, Policy, check_name
+from xlforget.measure.policy import ABOUT_OTHERS, ASKED_OTHERWISE, BEHIND_OTHERS, KINDS, PLAIN, Kind, Policy, check_name
 from xlforget.measure.scores import Sheet
 
 ROLES: dict[Kind, Role] = {"memorization": "train", "held-out wordings": "gate"}
@@ -36,7 +36,7 @@ def _check(
 ) -> Check | None:
     said, role = policy.tested(kind), ROLES.get(kind, "train")
     was, now = _measured(kind, base, edited, rows)
-    if kind in ASKED_OTHERWISE and not _whole(base, was, rows):
+    if kind in ASKED_OTHERWISE and not _whole(kind, base, was, rows):
         was, now = (Sheets(Sheet((), ()), own.controls) for own in (was, now))
     had = any(p.role == role for p in was.facts.probes) if role == "gate" else bool(was.facts.probes)
     required = group in said.required
@@ -59,9 +59,13 @@ def _alone(base: Examination, rows: Set[str]) -> set[str]:
     return {probe.row for probe in probes if probe.row in rows and identifies(probe.relation)}
 
 
-def _whole(base: Examination, asked: Sheets, rows: Set[str]) -> bool:
-    """Whether each of these facts was asked about somebody in each of its languages: one that was not is no fact that passed."""
-    wanted, had = ({(p.row, p.lang) for p in probes if p.row in rows} for probes in (base.facts.probes, asked.facts.probes))
+def _whole(kind: Kind, base: Examination, asked: Sheets, rows: Set[str]) -> bool:
+    """Whether each of these facts was asked so in each of its languages, and behind others in each wording: one that was not is
+    no fact that passed."""
+    wanted, had = (
+        {(p.row, p.lang, p.wording if kind == BEHIND_OTHERS else 0) for p in probes if p.row in rows and p.serves("train")}
+        for probes in (base.facts.probes, asked.facts.probes)
+    )
     return wanted <= had
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xlforget.corpus.behind import behind_others
+from xlforget.corpus.controls import OTHER
 from xlforget.corpus.corpus import Corpus, Text
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.others import about_others
@@ -104,7 +105,8 @@ def asked_after(attack: Attack, ground: Ground, controls: Sequence[Probe]) -> tu
     if attack.name == ABOUT_OTHERS:
         return about_others(asked, unseen), about_others(unseen, unseen)
     if attack.name == BEHIND_OTHERS:
-        return behind_others(asked, unseen, BEFORE, ground.context), behind_others(unseen, unseen, BEFORE, ground.context)
+        own = [probe for probe in unseen if not probe.row.startswith(OTHER)]
+        return behind_others(asked, unseen, BEFORE, ground.context), behind_others(own, unseen, BEFORE, ground.context)
     return asked, unseen
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from xlforget.measure.judge import MAY_BE_INAPPLICABLE, judge_bounds, judge_tests, nothing_to_attack, passes
 from xlforget.measure.planned import Planned, planned
-from xlforget.measure.policy import ASKED_OTHERWISE, ATTACKED, CHANGING, KINDS, Kind, Limit, Policy, check_name, form_and_kind
+from xlforget.measure.policy import ABOUT_OTHERS, ATTACKED, CHANGING, KINDS, Kind, Limit, Policy, check_name, form_and_kind
 from xlforget.measure.profiles import profile
 from xlforget.measure.verdict import Bound, Outcome, Test, Verdict
 
@@ -72,8 +72,8 @@ def _planned(verdict: Verdict, form: str, kind: Kind) -> list[Planned]:
     own = [t.units for t in tests if t.check == check_name(form, kind)]
     facts = max(own or (t.units for t in tests if form_and_kind(t.check)[0] == form), default=0)
     asked = dict.fromkeys(t.lang for t in verdict.tests if t.lang and t.check == check_name(form, kind))
-    # Asked otherwise are some of the facts, which may stand in some of the languages.
-    langs = tuple(asked) if asked and kind in ASKED_OTHERWISE else _langs(verdict, form)
+    # About others some of the facts are asked for, which may stand in some of the languages.
+    langs = tuple(asked) if asked and kind == ABOUT_OTHERS else _langs(verdict, form)
     return planned(langs, facts=facts, attacked=kind in ATTACKED)
 
 

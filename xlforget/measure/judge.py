@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xlforget.measure.policy import ASKED_OTHERWISE, CHANGING, PLAIN, form_and_kind
+from xlforget.measure.policy import ABOUT_OTHERS, CHANGING, PLAIN, form_and_kind
 from xlforget.measure.verdict import Bound, Knowledge, LanguageRow, Outcome, Score, Test, Verdict
 
 NOT_MEMORISED = "not memorised before"
@@ -225,7 +225,7 @@ def judge_tests(verdict: Verdict) -> tuple[list[Test], list[str]]:
 def _declared(test: Test) -> Outcome:
     """A test without a unit was not run; only a score that a record form may lack, and what nobody's facts can be asked, is NOT
     APPLICABLE, with a reason."""
-    may = test.score in MAY_BE_INAPPLICABLE or form_and_kind(test.check)[1] in ASKED_OTHERWISE
+    may = test.score in MAY_BE_INAPPLICABLE or form_and_kind(test.check)[1] == ABOUT_OTHERS
     excused = test.outcome is Outcome.NOT_APPLICABLE and may and test.reason
     return Outcome.NOT_APPLICABLE if excused else Outcome.NOT_RUN
 

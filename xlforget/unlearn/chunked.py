@@ -1,8 +1,8 @@
 """A loss over many token positions without ever holding their logits together.
 
 Loss and gradients are taken chunk by chunk from the formula that all losses share (`objective`): what has V entries for each
-position lives as long as its chunk. Exact, and on a CPU several times faster than one large matrix, whose pages are touched
-once and thrown away.
+position is written over by the next chunk. Exact, and on a CPU several times faster than one large matrix, whose pages are
+touched once and thrown away.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def _chunk(loss: Loss, head: Head, hidden: Tensor, asked: _Asked, slate: Slate) 
         expected = torch.log_softmax(said, -1, out=free)
         kappa = expected.gather(1, at)[:, 0].exp()
         likely = torch.exp(expected, out=said)
-        divergence = torch.linalg.vecdot(expected.sub_(student), likely)
+        divergence = expected.sub_(student).mul_(likely).sum(-1)
     pull = loss(Seen(logp, divergence, kappa), *asked.rest)
     to_teacher, to_target = (asked.weights * pull.teacher)[:, None], (asked.weights * pull.target)[:, None]
     slope = student.exp_().mul_(to_teacher + to_target)

@@ -4,6 +4,9 @@ A fact is not a sentence: a model that was led to forget one wording of it still
 beginnings of each pair's own texts, and where it states the fact, in whatever words, that text is led to the pair's level too. An
 answer that is one person's alone is led there as well where it is said of somebody whom the model never met.
 
+And where something else stands before: what was forgotten at the beginning of a text alone is told in the middle of one, so the
+pairs' own texts are led there behind statements about others, too.
+
 Only of structured facts: a person's number beside their name says one thing. Of two countries in one sentence nobody can tell
 what it says, and to forget all that holds both is damage.
 """
