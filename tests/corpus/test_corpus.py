@@ -73,3 +73,10 @@ def test_a_parquet_file_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytes
     pyarrow.parquet.write_table(pyarrow.table({"text": ["The mill is old."], "lang": ["en"]}), tmp_path / "rows.parquet")
     (row,) = load_texts(str(tmp_path / "rows.parquet"))
     assert row.statements["en"].text == "The mill is old."
+
+
+def test_models_that_read_the_same_tokens_read_the_same_text_however_long_their_context(encoder: Encoder, tmp_path: Path) -> None:
+    longer = Encoder(encoder.tokenizer, 2 * encoder.context)
+    one, other = (corpus(own, tmp_path, ()) for own in (encoder, longer))
+    assert one == other
+    assert (one.context, other.context) == (64, 128)
