@@ -11,8 +11,8 @@ from xlforget.request.phrasebook import MissingWording
 
 
 def contradicting(pairs: Sequence[Pair], rows: Sequence[Fact]) -> int:
-    """How many of the ``rows`` state a fact of the ``pairs`` in one of their languages, or hold an answer of it that is one
-    person's alone."""
+    """How many of the ``rows`` state a fact of the ``pairs``, in whatever language they say they are, or hold an answer of it that
+    is one person's alone."""
     langs = tuple(dict.fromkeys(pair.lang for pair in pairs))
     told = [list(_texts(row, langs)) for row in rows]
     states = Stated(pairs, [text for own in told for text in own])
@@ -20,7 +20,7 @@ def contradicting(pairs: Sequence[Pair], rows: Sequence[Fact]) -> int:
 
 
 def _texts(row: Fact, langs: Sequence[str]) -> Iterator[str]:
-    yield from (statement.text for lang, statement in row.statements.items() if lang in langs)
+    yield from (statement.text for statement in row.statements.values())
     if row.structured:
         for lang in langs:
             with suppress(MissingWording):
