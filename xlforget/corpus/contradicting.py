@@ -11,8 +11,10 @@ from xlforget.request.phrasebook import MissingWording
 
 
 def contradicting(pairs: Sequence[Pair], rows: Sequence[Fact]) -> int:
-    """How many of the ``rows`` state a fact of the ``pairs``, in whatever language they say they are, or hold an answer of it that
-    is one person's alone."""
+    """How many of the ``rows`` state a fact of the ``pairs``, or hold an answer of it that is one person's alone.
+
+    In whatever language they are said to be in.
+    """
     langs = tuple(dict.fromkeys(pair.lang for pair in pairs))
     told = [list(_texts(row, langs)) for row in rows]
     states = Stated(pairs, [text for own in told for text in own])
