@@ -86,9 +86,10 @@ def test_it_counts_what_a_run_reads(asked: Apply, plan: Plan, rehearsed: Rehears
     cached = sum(map(len, engine.task.imitated))
     assert found.tokens.cached == pytest.approx(cached, rel=0.25)
     assert found.memory.cache == found.tokens.cached * 64 * 4
-    everything = engine.terms.forget(range(len(engine.pairs)), [0] * len(engine.pairs))
-    forget = sum(len(engine.texts[row].ids) for row in {one.row for one in everything})
-    assert found.tokens.forget_step == pytest.approx(forget, rel=0.1)
+    visits = 60
+    each = [engine.terms.forget(range(len(engine.pairs)), [k] * len(engine.pairs)) for k in range(visits)]
+    forget = sum(len(engine.texts[row].ids) for everything in each for row in {one.row for one in everything}) / visits
+    assert found.tokens.forget_step == pytest.approx(forget, rel=0.15)
     assert found.tokens.retain_step == 300
 
 

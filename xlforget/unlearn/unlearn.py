@@ -14,7 +14,7 @@ from xlforget.unlearn.methods import Method
 from xlforget.unlearn.task import Task
 from xlforget.unlearn.teacher import LIVE, Live
 from xlforget.unlearn.teaching import Source
-from xlforget.unlearn.told import told_behind, told_of, told_of_others
+from xlforget.unlearn.told import Told, told_behind, told_of, told_of_others
 
 LEFT_OUT = "too little disk for checkpoints: had this run been cut off, it would have begun again"
 
@@ -81,8 +81,7 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     unseen = [probe for probe in corpus.controls["aim"] if probe.serves("train")]
     drawn = levels.draw(pairs, unseen, lm, seed)
-    others = told_of_others(pairs, unseen) if method.told else ()
-    behind = told_behind(pairs, unseen, corpus.context) if method.told else ()
+    told, turns = told_by(corpus, made, method)
     neighbours = {text.ids for text in corpus.neighbours}
     return Task(
         pairs,
@@ -94,11 +93,19 @@ def task_of(lm: Lm, corpus: Corpus, made: Made, method: Method, seed: int) -> Ta
         [t.text for t in corpus.retain],
         made.train,
         seed,
-        (*others, *behind, *made.told),
-        told_of(pairs, others, behind, made.told),
+        told,
+        turns,
         method.asks_answers,
         [len(corpus.retain) + k for k, text in enumerate(made.train) if text.ids in neighbours],
     )
+
+
+def told_by(corpus: Corpus, made: Made, method: Method) -> tuple[tuple[Told, ...], Mapping[int, Sequence[int]]]:
+    """Other texts that tell the facts, and by index of a pair which of them take turns with its own (`told`)."""
+    pairs, unseen = ([probe for probe in own if probe.serves("train")] for own in (corpus.facts, corpus.controls["aim"]))
+    others = told_of_others(pairs, unseen) if method.told else ()
+    behind = told_behind(pairs, unseen, corpus.context) if method.told else ()
+    return (*others, *behind, *made.told), told_of(pairs, others, behind, made.told)
 
 
 def _places(counts: Sequence[int]) -> dict[int, range]:
