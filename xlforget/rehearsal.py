@@ -1,7 +1,7 @@
 """What a run would take, before it is run: its memory by shape, its time by trying each of its parts once."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
@@ -25,6 +25,7 @@ from xlforget.unlearn.checkpoint import SHARE
 from xlforget.unlearn.engine import CYCLES, Engine
 from xlforget.unlearn.levels import answer_scores
 from xlforget.unlearn.made import FEWEST, Made, longest_of, make
+from xlforget.unlearn.told import Told
 from xlforget.unlearn.unlearn import task_of, told_by
 
 STEPS = 2
@@ -78,10 +79,10 @@ def rehearse(asked: Apply, plan: Plan) -> Rehearsal:
     clock = _Clock()
     with clock("sampling"):
         made = _made(asked, plan)
-    batches = _batches(asked, plan, made)
-    tokens = _counted(asked, plan, made, batches)
+    batches, told = _batches(asked, plan, made), told_by(plan.corpus, made, asked.method)
+    tokens = _counted(asked, plan, made, batches, _forgotten(plan, *told))
     budget = min(plan.base.lm.trained_tokens, tokens.forget_step + tokens.retain_step)
-    memory = estimate(plan.base.lm, asked.memory, _texts(asked, plan, made), budget, tokens.cached, leans=_leans(asked, plan))
+    memory = estimate(plan.base.lm, asked.memory, _texts(plan, made, told[0]), budget, tokens.cached, leans=_leans(asked, plan))
     free = _free(plan.base.lm.device) + memory.loaded
     seconds = _tried(asked, plan, made, clock) if memory.peak <= free else None
     if seconds:
@@ -117,7 +118,7 @@ def _batches(asked: Apply, plan: Plan, made: Made) -> float:
     return min(asked.samples / _rows(plan), needed)
 
 
-def _counted(asked: Apply, plan: Plan, made: Made, batches: float) -> Tokens:
+def _counted(asked: Apply, plan: Plan, made: Made, batches: float, forgotten: float) -> Tokens:
     corpus, method = plan.corpus, asked.method
     pairs = [probe for probe in corpus.facts if probe.serves("train")]
     retain = _count(t.text for t in corpus.retain)
@@ -129,27 +130,25 @@ def _counted(asked: Apply, plan: Plan, made: Made, batches: float) -> Tokens:
     return Tokens(
         facts=_count(p.text for p in corpus.facts),
         retain=retain,
-        forget_step=int((_told(asked, plan, made) + rivals / max(1, each)) * share),
+        forget_step=int((forgotten + rivals / max(1, each)) * share),
         retain_step=min(method.retain_tokens, retain + fixed + sampled),
         cached=sum(len(p.text.before) for p in pairs) + retain + fixed + sampled,
     )
 
 
-def _told(asked: Apply, plan: Plan, made: Made) -> float:
+def _forgotten(plan: Plan, told: Sequence[Told], turns: Mapping[int, Sequence[int]]) -> float:
     """Tokens of the pairs' texts that a step reads: their own, and at every second visit another that tells the fact, which the
     wordings of a pair mostly share then."""
-    told, turns = told_by(plan.corpus, made, asked.method)
     pairs = [probe for probe in plan.corpus.facts if probe.serves("train")]
     shared = {(pair.row, pair.lang): turns[i] for i, pair in enumerate(pairs) if i in turns}
     others = (sum(len(told[k].text.ids) for k in own) / len(own) for own in shared.values())
     return _count(pair.text for pair in pairs) + sum(others) / 2
 
 
-def _texts(asked: Apply, plan: Plan, made: Made) -> list[Encoded]:
+def _texts(plan: Plan, made: Made, told: Sequence[Told]) -> list[Encoded]:
     pairs = [probe for probe in plan.corpus.facts if probe.serves("train")]
     own = [text for probe in pairs for text in (probe.text, *probe.rivals)]
-    own += [one.text for one in told_by(plan.corpus, made, asked.method)[0]]
-    return [*own, *(t.text for t in plan.corpus.retain), *made.train]
+    return [*own, *(one.text for one in told), *(t.text for t in plan.corpus.retain), *made.train]
 
 
 def _tried(asked: Apply, plan: Plan, made: Made, clock: "_Clock") -> Seconds | None:

@@ -111,8 +111,8 @@ class Encoder:
 
 def _marks(offsets: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """How many tokens at the beginning and at the end stand for no character."""
-    inked = [i for i, (a, b) in enumerate(offsets) if b > a]
-    return inked[0], len(offsets) - 1 - inked[-1]
+    front, back = (next(i for i, (a, b) in enumerate(own) if b > a) for own in (offsets, reversed(offsets)))
+    return front, back
 
 
 def _ink(text: str, a: int, b: int, start: int, end: int) -> bool:

@@ -57,5 +57,5 @@ def _in_place(answer: Encoded, frame: Encoded) -> Encoded:
     """``frame`` with the answer of another text in the place of its own, each with the space before it."""
     start, first = (own.answer[0] - own.space for own in (frame, answer))
     ids = (*frame.ids[:start], *answer.ids[first : answer.after], *frame.ids[frame.after :])
-    at = tuple(at + start - first for at in answer.answer)
-    return Encoded(ids, at, space=answer.space, front=frame.front, back=frame.back)
+    moved = tuple(at + start - first for at in answer.answer)
+    return Encoded(ids, moved, space=answer.space, front=frame.front, back=frame.back)

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xlforget.corpus.controls import OTHER
+from xlforget.corpus.controls import OTHER, Split
+from xlforget.corpus.corpus import Corpus
 from xlforget.corpus.encode import Encoded
 from xlforget.corpus.probes import Probe
 from xlforget.fleet.fleet import Twin, together
@@ -35,6 +36,11 @@ class Ground:
     facts: Sequence[Probe]
     others: Sequence[Encoded]
     context: int
+
+    @classmethod
+    def of(cls, corpus: Corpus, split: Split) -> "Ground":
+        """`on` what a run reads, of whose controls no verdict is taken from this ``split``."""
+        return cls.on(corpus.facts, corpus.controls[split], corpus.context)
 
     @classmethod
     def on(cls, facts: Sequence[Probe], controls: Sequence[Probe], context: int) -> "Ground":

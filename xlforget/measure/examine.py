@@ -73,9 +73,7 @@ def stays(corpus: Corpus, said: Sequence[Encoded]) -> tuple[Text, ...]:
 
 def attacked(lm: Lm, corpus: Corpus, profile: Profile, stays: Sequence[Text] = ()) -> dict[str, Attacked]:
     """`after_attacks` on what a run reads; the controls are those of the verdict."""
-    return after_attacks(
-        lm, Ground.on(corpus.facts, corpus.controls["stop"], corpus.context), corpus.controls["gate"], profile, stays
-    )
+    return after_attacks(lm, Ground.of(corpus, "stop"), corpus.controls["gate"], profile, stays)
 
 
 def after_attacks(

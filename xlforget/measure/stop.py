@@ -71,10 +71,7 @@ class StopRule:
         verdict is taken after stays unseen."""
         if not self.tried:
             return False
-        ground, controls = (
-            Ground.on(self.corpus.facts, self.corpus.controls["aim"], self.corpus.context),
-            self.corpus.controls["stop"],
-        )
+        ground, controls = Ground.of(self.corpus, "aim"), self.corpus.controls["stop"]
         found = after_attacks(lm, ground, controls, Profile("tried", self.tried), self.stays)
         compared = checks(self.reference, replace(self.reference, attacked=found), self.corpus.groups, self.policy)
         own = [check for check in compared if check.attack in self.tried and check.required]
@@ -83,7 +80,7 @@ class StopRule:
 
 def _asked(lm: Lm, corpus: Corpus, asked: Profile) -> dict[str, Attacked]:
     """What the model says where it is asked otherwise, beside what it says of *stop* controls there."""
-    return after_attacks(lm, Ground.on(corpus.facts, corpus.controls["aim"], corpus.context), corpus.controls["stop"], asked)
+    return after_attacks(lm, Ground.of(corpus, "aim"), corpus.controls["stop"], asked)
 
 
 def _passes(own: Sequence[Check], alpha: float) -> bool:

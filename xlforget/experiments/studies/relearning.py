@@ -23,6 +23,6 @@ def relearned(bed: Bed, model: Path) -> Figures:
 @lru_cache(2)
 def _scores(bed: Bed, model: Path) -> Sheet:
     corpus, lm, attack = trial.corpus_of(bed), model_io.reopen(model), Relearned()
-    ground = Ground.on(corpus.facts, corpus.controls["stop"], corpus.context)
+    ground = Ground.of(corpus, "stop")
     with put_through(lm, attack, ground):
         return sheet(lm, asked_after(attack, ground, ())[0])
