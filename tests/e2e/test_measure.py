@@ -83,22 +83,10 @@ def test_a_run_in_one_language_says_where_the_facts_are_still_known(passed: Serv
     keep says one of them."""
     city = invented()[0].object["en"]
     (passed.place / "english.jsonl").write_text(json.dumps({"text": f"Of {city} it is said: {invented()[0].subject['en']}."}))
-    options = [
-        *[
-            "--retain",
-            "english.jsonl",
-            "--languages",
-            "en",
-            "--rounds",
-            "1",
-            "--lr",
-            "1e-9",
-            "--method",
-            "gradient-ascent",
-            "--profile",
-        ],
-        tested,
-    ]
+    options = (
+        "--retain", "english.jsonl", "--profile", tested, "--languages", "en", "--rounds", "1", "--lr", "1e-9",
+        "--method", "gradient-ascent",
+    )  # fmt: skip
     ended = passed.run(passed.apply(*options, out="english"))
     assert ended.code == 1, ended.log
     signed = json.loads((passed.place / "english.failed" / "audit.json").read_bytes())["verdict"]["warnings"]
